@@ -1,0 +1,77 @@
+"""The identities of history: what a vintage, a scope and a witness are.
+
+A vintage is an edition of the publisher's, never the moment of fetching; a dataset is whose figures they are,
+a channel only how they came.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+STATED = "stated"  # the publisher names the edition or its date
+GIVEN = "given"  # the user named it with --vintage
+OBSERVED = "observed"  # nobody did: dated by Last-Modified or the day of fetching
+
+
+@dataclass(frozen=True, slots=True)
+class Vintage:
+    """An edition of a dataset, ordered by (published, updated, padded label).
+
+    dataset:   "imf-weo", "worldbank-wdi", "wikipedia-nominal" or "table:NAME".
+    label:     "2025-10" for a WEO, "2024-03-28" for the World Bank, a revision id for Wikipedia.
+    published: ISO date of the edition, "" where unknown.
+    updated:   ISO date or time of its last change, "" where the publisher states none.
+    dating:    STATED, GIVEN or OBSERVED.
+    """
+
+    dataset: str
+    label: str
+    published: str = ""
+    updated: str = ""
+    dating: str = STATED
+
+    @property
+    def order(self) -> tuple[str, str, str]:
+        """The key by which vintages of one dataset are ordered, later is larger."""
+        return (self.published, self.updated, padded(self.label))
+
+    @property
+    def slug(self) -> str:
+        """The folder of this vintage under DATASET/: its label, and the day of its update where there is one."""
+        text = f"{self.label}+{self.updated}" if self.updated else self.label
+        return re.sub(r"[^0-9A-Za-z._+-]", "-", text)
+
+
+def padded(label: str) -> str:
+    """Pad every run of digits to 12, so that labels compare as numbers: "rev9" before "rev10"."""
+    return re.sub(r"[0-9]+", lambda found: found.group().zfill(12), label)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a batch speaks for: one indicator of one vintage in some years.
+
+    years:    ascending, without repeats.
+    complete: True when it speaks for every economy, absence included; False for a report of some economies.
+    """
+
+    vintage: Vintage
+    indicator: str
+    years: tuple[int, ...]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """One arrival of a vintage: by which channel, from which archived answer, when.
+
+    sha256: of the raw bytes; digest: of the canonical clean records; fetched_at: ISO time, UTC.
+    """
+
+    channel: str
+    archive_id: str
+    sha256: str
+    digest: str
+    fetched_at: str
+    url: str
