@@ -1,0 +1,248 @@
+"""What every stage shares: the workspace's paths, atomic files, hashes, times and the options common to all."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from pipeline.errors import DiskFull, UsageError
+
+PROJECT = Path(__file__).resolve().parent
+VERSION = "0.1.0"
+ENVIRONMENT_PREFIX = "WORLD_ECONOMIES_"
+ENGLISH_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September",
+                  "October", "November", "December")
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The folder that holds all a run leaves behind; every path in a manifest is relative to its root."""
+
+    root: Path
+
+    @property
+    def results(self) -> Path:
+        """Staged and clean parts, pictures, manifests, quarantine, archive."""
+        return self.root / "results"
+
+    @property
+    def archive(self) -> Path:
+        """The raw bytes of every answer."""
+        return self.results / "archive"
+
+    @property
+    def staged(self) -> Path:
+        """Parts of the extract stage, DATASET/VINTAGE/."""
+        return self.results / "staged"
+
+    @property
+    def clean(self) -> Path:
+        """Parts of the transform stage, DATASET/VINTAGE/."""
+        return self.results / "clean"
+
+    @property
+    def quarantine(self) -> Path:
+        """What could not be used, with rule, place and raw text."""
+        return self.results / "quarantine"
+
+    @property
+    def runs(self) -> Path:
+        """Manifests, RUN_ID/STAGE.json."""
+        return self.results / "runs"
+
+    @property
+    def raw_picture(self) -> Path:
+        """Raw values of the main indicator, one vintage, one year."""
+        return self.results / "Countries_by_GDP.json"
+
+    @property
+    def clean_picture(self) -> Path:
+        """The same, clean and sorted by GDP."""
+        return self.results / "Countries_by_GDP_Processed.json"
+
+    @property
+    def database(self) -> Path:
+        """The SQLite database."""
+        return self.root / "sqliteDB" / "World_Economies.db"
+
+    @property
+    def log(self) -> Path:
+        """The log for people; the same events as JSON lines stand beside it."""
+        return self.root / "log" / "etl_project_log.txt"
+
+    @property
+    def log_json(self) -> Path:
+        """The log for programs."""
+        return self.root / "log" / "etl_project_log.jsonl"
+
+    @property
+    def lock(self) -> Path:
+        """The file whose flock says that a run holds the workspace."""
+        return self.results / ".lock"
+
+    def relative(self, path: Path) -> str:
+        """Return the path as manifests write it: relative to the root, with forward slashes."""
+        return path.resolve().relative_to(self.root.resolve()).as_posix()
+
+    def resolve(self, relative_path: str) -> Path:
+        """Return the file a manifest names. Raises ValueError for a path that leaves the workspace."""
+        path = (self.root / relative_path).resolve()
+        if not path.is_relative_to(self.root.resolve()):
+            raise ValueError(f"{relative_path} leaves the workspace")
+        return path
+
+
+# --- time ---------------------------------------------------------------------------------------------------------
+
+
+def utc_now() -> str:
+    """Return the time as ISO text in UTC, "2026-11-20T21:05:09Z"."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def log_time(seconds: float) -> str:
+    """Return an epoch time as the log writes it, "2026-November-20-21-05-09", in UTC and English whatever the locale."""
+    at = datetime.fromtimestamp(seconds, UTC)
+    return f"{at.year}-{ENGLISH_MONTHS[at.month - 1]}-{at:%d-%H-%M-%S}"
+
+
+# --- files --------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def disk_full_named(path: Path) -> Iterator[None]:
+    """Turn "no space left" and "quota exceeded" while writing `path` into DiskFull."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull(f"The disk is full while writing {path.name}", where=str(path),
+                           safe="nothing half-written is left; earlier results are as they were") from error
+        raise
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def atomic_file(path: Path, mode: str = "wb", *, name_after: Callable[[Path], Path] | None = None,
+                newline: str | None = None) -> Iterator[IO[Any]]:
+    """Write a file that is complete or absent: beside its final name, fsynced, renamed, the folder fsynced.
+
+    name_after: called with the finished temporary file, returns the final path (for names made from the content).
+    Raises DiskFull; leaves nothing behind when the body raises.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with disk_full_named(path):
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:60]}-", suffix=".tmp")
+        try:
+            encoding = None if "b" in mode else "utf-8"
+            with os.fdopen(descriptor, mode, encoding=encoding, newline=newline) as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            final = name_after(Path(temporary)) if name_after else path
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(final)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                Path(temporary).unlink()
+            raise
+        fsync_folder(path.parent)
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write JSON for people and programs, atomically: two spaces, UTF-8, a final newline."""
+    with atomic_file(path, "w") as stream:
+        json.dump(content, stream, ensure_ascii=False, indent=2)
+        stream.write("\n")
+
+
+def sha256_file(path: Path) -> str:
+    """Return the sha256 of a file, 64 hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def sha256_text(text: str) -> str:
+    """Return the sha256 of a text's UTF-8 bytes."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def code_digest(names: Sequence[str]) -> str:
+    """Return one digest over the project's own files of these names (files, or folders with all their .py, .sql, .json)."""
+    digest = hashlib.sha256()
+    for name in names:
+        place = PROJECT / name
+        files = [place] if place.is_file() else sorted(
+            p for p in place.rglob("*") if p.suffix in {".py", ".sql", ".json", ".xz"} and p.is_file())
+        for file in files:
+            digest.update(f"{file.relative_to(PROJECT).as_posix()} {sha256_file(file)}\n".encode())
+    return digest.hexdigest()
+
+
+# --- options ------------------------------------------------------------------------------------------------------
+
+
+def environment(option: str, default: str = "") -> str:
+    """Return what WORLD_ECONOMIES_<OPTION> says for a lasting option ("min-gdp" reads WORLD_ECONOMIES_MIN_GDP)."""
+    return os.environ.get(ENVIRONMENT_PREFIX + option.upper().replace("-", "_"), default)
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with the project's way of refusing: UsageError, so that every failure looks the same."""
+
+    def error(self, message: str) -> Any:
+        """Raise UsageError in place of printing argparse's own usage line."""
+        raise UsageError(message[:1].upper() + message[1:], safe="nothing was read or changed",
+                         next_command=f"python {self.prog} --help")
+
+    def lasting(self, flag: str, **keywords: Any) -> None:
+        """Add an option that also reads WORLD_ECONOMIES_<OPTION>; the command line wins.
+
+        The environment's text goes through the same type and choices as the option's own.
+        """
+        option = flag.removeprefix("--")
+        text = environment(option)
+        if text:
+            if keywords.get("action") == "store_true":
+                keywords["default"] = text.lower() not in {"0", "no", "false", ""}
+            elif keywords.get("nargs") or keywords.get("action") == "append":
+                keywords["default"] = [self._converted(flag, part, keywords) for part in text.split(os.pathsep)]
+            else:
+                keywords["default"] = self._converted(flag, text, keywords)
+        self.add_argument(flag, **keywords)
+
+    def _converted(self, flag: str, text: str, keywords: dict[str, Any]) -> Any:
+        try:
+            value = keywords.get("type", str)(text)
+        except (ValueError, argparse.ArgumentTypeError) as error:
+            self.error(f"{ENVIRONMENT_PREFIX}{flag.removeprefix('--').upper().replace('-', '_')}: {error}")
+        if "choices" in keywords and value not in keywords["choices"]:
+            self.error(f"{flag}: {text!r} is none of {', '.join(map(str, keywords['choices']))}")
+        return value
+
+
+def add_common_options(parser: Parser) -> None:
+    """Add what every entry point takes."""
+    parser.lasting("--workspace", type=Path, default=PROJECT, metavar="DIR",
+                   help="the folder that holds results/, sqliteDB/ and log/ (default: the project's)")
+    parser.lasting("--quiet", action="store_true", help="print results and errors only")
+    parser.lasting("--debug", action="store_true", help="show tracebacks on the screen too")
+    parser.add_argument("--version", action="version", version=f"World Economies {VERSION}")
