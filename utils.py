@@ -111,7 +111,7 @@ def utc_now() -> str:
 
 
 def log_time(seconds: float) -> str:
-    """Return an epoch time as the log writes it, "2026-November-20-21-05-09", in UTC and English whatever the locale."""
+    """Return an epoch time as the log writes it: "2026-November-20-21-05-09", UTC and English whatever the locale."""
     at = datetime.fromtimestamp(seconds, UTC)
     return f"{at.year}-{ENGLISH_MONTHS[at.month - 1]}-{at:%d-%H-%M-%S}"
 
@@ -186,7 +186,7 @@ def sha256_text(text: str) -> str:
 
 
 def code_digest(names: Sequence[str]) -> str:
-    """Return one digest over the project's own files of these names (files, or folders with all their .py, .sql, .json)."""
+    """Return one digest over files of the project, each name a file or a folder with all its .py, .sql, .json, .xz."""
     digest = hashlib.sha256()
     for name in names:
         place = PROJECT / name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sources import RawDocument
+from pipeline.documents import RawDocument
 
 
 class Http:

@@ -1,1 +1,1 @@
-"""What is true of figures, once, for every engine: cleaning, identity, regions, indicators, gates. No file, no network."""
+"""What is true of figures, once, for every engine: cleaning, identity, indicators, gates. No file, no network."""

@@ -17,7 +17,8 @@ To add a source, put NAME.py into this folder with one class named Source:
 
 extract.py archives every document before parse sees it, so that --from-archive parses the same bytes again; whatever
 parse needs to know beside the bytes travels in RawDocument.parameters. Modules whose name begins with "_" are shared
-helpers, not sources. Errors: SourceUnreachable and SourceNonsense (pipeline.errors); UsageError where an option is missing.
+helpers, not sources. Errors: SourceUnreachable and SourceNonsense (pipeline.errors); UsageError where an option is
+missing.
 '''
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from history.model import Scope, Vintage
+from pipeline.documents import RawDocument
 from pipeline.errors import UsageError
 from rules.records import Quarantined, StagedRecord
 
@@ -67,36 +69,6 @@ class Request:
     unit: str = ""
     dataset: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class RawDocument:
-    """One answer or one file, as bytes: what is archived and what parse reads.
-
-    kind:       the source's own word for its part: "data", "countries", "page".
-    url:        where it came from, without any password; a file's own name for a local file.
-    headers:    of the answer, names in lower case; empty for a file.
-    fetched_at: ISO time, UTC ("2026-11-20T21:05:09Z").
-    parameters: what parse must know beside the bytes ({"vintage": "2019-04", "indicators": "NGDPD,LP"}).
-    path:       the file that holds the bytes, else `data` holds them.
-    """
-
-    kind: str
-    url: str
-    fetched_at: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    parameters: Mapping[str, str] = field(default_factory=dict)
-    path: Path | None = None
-    data: bytes | None = None
-
-    @property
-    def body(self) -> bytes:
-        """The whole document; for a file that may be large, open `path` instead."""
-        if self.data is not None:
-            return self.data
-        if self.path is None:
-            raise ValueError("a RawDocument needs a path or data")
-        return self.path.read_bytes()
 
 
 @dataclass
@@ -149,7 +121,7 @@ class BaseSource(ABC):
         """Yield the batches in the documents. Pure: no network, no clock. Raises SourceNonsense or UsageError."""
 
     def fingerprint(self, document: RawDocument) -> str:
-        """Return the sha256 of what matters in the document; override it where answers carry a request id or a clock."""
+        """Return the sha256 of what matters in the document; override where answers carry a request id or a clock."""
         if document.data is None and document.path is not None:
             with document.path.open("rb") as stream:
                 digest = sha256()
