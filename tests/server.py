@@ -1,0 +1,96 @@
+"""A real HTTP server on loopback whose answers a test writes down."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+
+@dataclass
+class Answer:
+    """What the server says to one request."""
+
+    body: bytes = b""
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    cut: int = 0  # close the connection this many bytes before the announced end
+
+
+@dataclass
+class Asked:
+    """What a client asked."""
+
+    path: str  # with the query
+    headers: dict[str, str]  # names in lower case
+    method: str = "GET"
+    body: bytes = b""
+
+
+Route = Answer | list[Answer] | Callable[[Asked], Answer]
+
+
+class Server:
+    """`with Server() as server: server.routes["/x"] = Answer(b"...")`; a list is answered in turn, its last for ever.
+
+    A route is found by the path with its query, else by the path alone; `asked` holds every request in order.
+    """
+
+    def __init__(self) -> None:
+        self.routes: dict[str, Route] = {}
+        self.asked: list[Asked] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                length = int(self.headers.get("Content-Length") or 0)
+                asked = Asked(self.path, {k.lower(): v for k, v in self.headers.items()}, self.command,
+                              self.rfile.read(length))
+                outer.asked.append(asked)
+                answer = outer.answer(asked)
+                self.send_response(answer.status)
+                for name, value in answer.headers.items():
+                    self.send_header(name, value)
+                if answer.status not in (204, 304):
+                    self.send_header("Content-Length", str(len(answer.body)))
+                self.end_headers()
+                self.wfile.write(answer.body[: len(answer.body) - answer.cut] if answer.cut else answer.body)
+                if answer.cut:
+                    self.close_connection = True
+
+            do_POST = do_GET
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._http.daemon_threads = True
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._http.server_address[1]}"
+
+    def answer(self, asked: Asked) -> Answer:
+        route = self.routes.get(asked.path) or self.routes.get(urlsplit(asked.path).path)
+        if route is None:
+            return Answer(b"no such page", 404)
+        if callable(route):
+            return route(asked)
+        if isinstance(route, list):
+            return route.pop(0) if len(route) > 1 else route[0]
+        return route
+
+    def __enter__(self) -> Server:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join()
