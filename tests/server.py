@@ -63,7 +63,7 @@ class Server:
                 if answer.cut:
                     self.close_connection = True
 
-            do_POST = do_GET
+            do_POST = do_GET  # noqa: N815  the name is the standard library's
 
             def log_message(self, format: str, *args: Any) -> None:
                 pass
