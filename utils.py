@@ -152,8 +152,9 @@ def atomic_file(path: Path, mode: str = "wb", *, name_after: Callable[[Path], Pa
     with disk_full_named(path):
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:60]}-", suffix=".tmp")
         try:
-            encoding = None if "b" in mode else "utf-8"
-            with os.fdopen(descriptor, mode, encoding=encoding, newline=newline) as stream:
+            binary = "b" in mode
+            with os.fdopen(descriptor, mode, encoding=None if binary else "utf-8", newline=newline,
+                           errors=None if binary else "backslashreplace") as stream:
                 yield stream
                 stream.flush()
                 os.fsync(stream.fileno())

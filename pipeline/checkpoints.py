@@ -1,0 +1,231 @@
+"""Checkpoints: parts that are complete or absent, and manifests that say what they hold, written last.
+
+A run lives in results/runs/RUN_ID/: one manifest a finished stage, and one a finished batch inside a stage, so that a
+stage that was killed goes on where it was. results/runs/current names the run that the next stage reads.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import CheckpointError
+from utils import Workspace, atomic_file, sha256_file, sha256_text, utc_now, write_json
+
+SCHEMA_VERSION = 1
+STAGES = ("extract", "transform", "load", "report")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A finished file: its path relative to the workspace, sha256, size in bytes, rows it holds."""
+
+    relative_path: str
+    sha256: str
+    bytes: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a step read, did and left.
+
+    step_id:     "extract", or "transform/imf-weo/2025-10" for one batch inside a stage.
+    parameters:  the options that matter to the step.
+    inputs:      name -> digest of what it read: documents, or the manifest before it.
+    balance:     rows in and where each of them went; checked by `balanced`.
+    code:        digest of the code that did it.
+    facts:       what later steps need to know beside the parts (vintages, scopes, the picture's year, warnings).
+    started, ended: ISO times, UTC. peak_memory: bytes. cpu_seconds: user and system.
+    """
+
+    run_id: str
+    step_id: str
+    parameters: dict[str, Any]
+    inputs: dict[str, str]
+    parts: list[Part]
+    balance: dict[str, int]
+    code: str
+    facts: dict[str, Any] = field(default_factory=dict)
+    started: str = ""
+    ended: str = ""
+    peak_memory: int = 0
+    cpu_seconds: float = 0.0
+    seconds: float = 0.0
+    schema_version: int = SCHEMA_VERSION
+
+    @property
+    def digest(self) -> str:
+        """What the next stage depends on: the parts' content and the facts, not times or places of a run."""
+        content = [[(p.relative_path, p.sha256) for p in self.parts], self.facts]
+        return sha256_text(json.dumps(content, sort_keys=True, ensure_ascii=True))
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Manifest:
+        """Build a manifest from its JSON. Raises TypeError or KeyError for anything else."""
+        return cls(**{**content, "parts": [Part(**part) for part in content["parts"]]})
+
+
+class Meter:
+    """Times and measures a step from its making to `manifest`."""
+
+    def __init__(self) -> None:
+        self.started = utc_now()
+        self._begun = time.perf_counter()
+
+    def seconds(self) -> float:
+        """Return seconds since the beginning."""
+        return time.perf_counter() - self._begun
+
+    def manifest(self, **content: Any) -> Manifest:
+        """Return a manifest with the times and the memory filled in."""
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        peak = usage.ru_maxrss if sys.platform == "darwin" else usage.ru_maxrss * 1024
+        return Manifest(**content, started=self.started, ended=utc_now(), peak_memory=peak,
+                        cpu_seconds=round(usage.ru_utime + usage.ru_stime, 3), seconds=round(self.seconds(), 3))
+
+
+def manifest_path(workspace: Workspace, run_id: str, step_id: str) -> Path:
+    """Return where the manifest of a step stands."""
+    return workspace.runs / run_id / (step_id.replace("/", "--").replace(":", "-") + ".json")
+
+
+def write_manifest(workspace: Workspace, manifest: Manifest) -> None:
+    """Write a manifest, the last act of a step."""
+    write_json(manifest_path(workspace, manifest.run_id, manifest.step_id), asdict(manifest))
+
+
+def read_manifest(workspace: Workspace, run_id: str, step_id: str) -> Manifest | None:
+    """Return the manifest of a step, None where there is none. Raises CheckpointError for one that is damaged."""
+    path = manifest_path(workspace, run_id, step_id)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["schema_version"] != SCHEMA_VERSION:
+            found = content["schema_version"]
+            raise CheckpointError(f"The manifest is of schema version {found}, this is {SCHEMA_VERSION}",
+                                  where=workspace.relative(path), next_command="python etl_process.py --fresh")
+        return Manifest.from_json(content)
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError, KeyError) as error:
+        raise CheckpointError(f"The manifest is damaged ({error})", where=workspace.relative(path),
+                              safe="the database and every finished part",
+                              next_command=f"python {step_id.split('/')[0]}.py") from error
+
+
+def damage(workspace: Workspace, parts: Iterable[Part]) -> str:
+    """Return a sentence naming the first part that is missing, cut or altered; "" when all are whole."""
+    for part in parts:
+        try:
+            path = workspace.resolve(part.relative_path)
+            size = path.stat().st_size
+        except (OSError, ValueError):
+            return f"{part.relative_path} is missing"
+        if size != part.bytes:
+            return f"{part.relative_path} has {size:,} bytes, {part.bytes:,} were written"
+        if sha256_file(path) != part.sha256:
+            return f"{part.relative_path} was altered: its sha256 is not the one written"
+    return ""
+
+
+def make_part(workspace: Workspace, path: Path, rows: int) -> Part:
+    """Describe a finished file."""
+    return Part(workspace.relative(path), sha256_file(path), path.stat().st_size, rows)
+
+
+def part_name(stem: str, suffix: str, temporary: Path) -> str:
+    """Return a name made from the content, so that a part of one run is never overwritten by another's."""
+    return f"{stem}-{sha256_file(temporary)[:12]}{suffix}"
+
+
+def balanced(balance: dict[str, int]) -> dict[str, int]:
+    """Return the balance. Raises AssertionError where rows in are not rows out and everything that was left out."""
+    rest = sum(count for name, count in balance.items() if name != "in")
+    if balance["in"] != rest:
+        raise AssertionError(f"{balance['in']:,} rows in, {rest:,} accounted for: {balance}")
+    return balance
+
+
+# --- runs ---------------------------------------------------------------------------------------------------------
+
+
+def current_run(workspace: Workspace) -> str:
+    """Return the id of the run that stages read, "" where there is none yet."""
+    try:
+        return (workspace.runs / "current").read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return ""
+
+
+def make_current(workspace: Workspace, run_id: str) -> None:
+    """Let the stages after extract read this run."""
+    with atomic_file(workspace.runs / "current", "w") as stream:
+        stream.write(run_id + "\n")
+
+
+def run_ids(workspace: Workspace) -> list[str]:
+    """Return all runs, newest first."""
+    if not workspace.runs.is_dir():
+        return []
+    return sorted((p.name for p in workspace.runs.iterdir() if (p / "extract.json").exists()), reverse=True)
+
+
+def is_finished(workspace: Workspace, run_id: str) -> bool:
+    """Tell whether every stage of a run has its manifest."""
+    return all(manifest_path(workspace, run_id, stage).exists() for stage in STAGES)
+
+
+def new_run_id(workspace: Workspace, source: str) -> str:
+    """Return an id that sorts by time and says its source: "20261120T210509Z-imf", "-2" appended where taken."""
+    base = f"{utc_now().replace('-', '').replace(':', '')}-{source}"
+    taken, name, number = _folders(workspace), base, 1
+    while name in taken:
+        number += 1
+        name = f"{base}-{number}"
+    return name
+
+
+def _folders(workspace: Workspace) -> set[str]:
+    return {p.name for p in workspace.runs.iterdir()} if workspace.runs.is_dir() else set()
+
+
+def require(workspace: Workspace, stage: str, *, next_command: str = "") -> Manifest:
+    """Return the verified manifest of a stage of the current run, for the stage after it.
+
+    Raises CheckpointError naming what is missing or damaged and the command that makes it.
+    """
+    command = next_command or f"python {stage}.py"
+    run_id = current_run(workspace)
+    manifest = read_manifest(workspace, run_id, stage) if run_id else None
+    if manifest is None:
+        raise CheckpointError(f"There is no checkpoint of {stage} to go on from", where=str(workspace.runs),
+                              safe="nothing was changed", next_command=command)
+    fault = damage(workspace, manifest.parts)
+    if fault:
+        raise CheckpointError(f"A checkpoint of {stage} is damaged: {fault}", where=str(workspace.root),
+                              safe="the database is as it was", next_command=command)
+    return manifest
+
+
+def why_run(workspace: Workspace, stage: str, run_id: str, parameters: dict[str, Any], code: str) -> str:
+    """Return why a stage after extract must run, "" where its checkpoint still stands."""
+    manifest = read_manifest(workspace, run_id, stage)
+    if manifest is None:
+        return "it has no checkpoint yet"
+    before = STAGES[STAGES.index(stage) - 1]
+    earlier = read_manifest(workspace, run_id, before)
+    reasons: Sequence[tuple[bool, str]] = (
+        (earlier is None or manifest.inputs.get(before) != earlier.digest, f"{before} has other results"),
+        (manifest.code != code, "its code changed"),
+        (manifest.parameters != parameters, "its options changed"),
+    )
+    for holds, reason in reasons:
+        if holds:
+            return reason
+    return damage(workspace, manifest.parts)

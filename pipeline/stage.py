@@ -1,0 +1,144 @@
+"""What a stage script does around its story: options, lock, log, signals, and failures told to a person."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipeline import lock, process
+from pipeline.console import Console
+from pipeline.errors import DiskFull, ExitCode, Interrupted, WorldEconomiesError
+from pipeline.events import FAILED, FINISHED, STARTED, PipeListener, Reporter, inherited_pipe
+from utils import PROJECT, Parser, Workspace
+
+if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
+
+
+@dataclass
+class Stage:
+    """What the body of a stage works with."""
+
+    name: str
+    options: argparse.Namespace
+    workspace: Workspace
+    report: Reporter
+    lock_fd: int = -1
+
+
+Body = Callable[[Stage], ExitCode]
+
+
+def run_stage(name: str, parser: Parser, body: Body, arguments: list[str] | None = None, *,
+              locked: bool = True) -> ExitCode:
+    """Run one entry point from the command line to its exit code; the only place where an exception becomes text."""
+    debug = "--debug" in (arguments if arguments is not None else sys.argv[1:])
+    reporter = Reporter(name, [])
+    log: Path | None = None
+    try:
+        process.interrupt_on_sigterm()
+        process.die_with_parent()
+        options = parser.parse_args(arguments)
+        debug = options.debug
+        workspace = Workspace(options.workspace.expanduser().resolve())
+        log = _open_log(workspace)
+        stage = Stage(name, options, workspace, _speak(reporter, options))
+        if not locked:
+            return body(stage)
+        with lock.hold(workspace) as stage.lock_fd:
+            return body(stage)
+    except KeyboardInterrupt:
+        error: BaseException = Interrupted("Interrupted", safe="every finished checkpoint; the database is whole",
+                                           next_command=own_command(name))
+    except WorldEconomiesError as caught:
+        error = caught
+    except Exception as caught:  # noqa: BLE001  the last fence: what no one foresaw is told and logged here
+        error = _named(caught)
+    return fail(reporter, error, log=log, debug=debug)
+
+
+def _named(error: Exception) -> Exception:
+    """Give a full disk its own name, wherever it was met."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFull(f"The disk is full ({error.strerror})", where=str(error.filename or ""),
+                        safe="nothing half-written is left; earlier results are as they were")
+    return error
+
+
+def own_command(name: str) -> str:
+    """Return the command that runs this script again, as a person types it."""
+    return f"python {name}.py"
+
+
+def _open_log(workspace: Workspace) -> Path:
+    from pipeline import logs
+    from pipeline.errors import UsageError
+
+    try:
+        logs.configure(workspace)
+    except OSError as error:
+        raise UsageError(f"The workspace cannot be written: {error.strerror}", where=str(workspace.root),
+                         safe="nothing was changed", next_command="choose another --workspace") from error
+    return workspace.log
+
+
+def _speak(reporter: Reporter, options: argparse.Namespace) -> Reporter:
+    from pipeline.logs import log_listener
+
+    descriptor = inherited_pipe()
+    reporter.listeners.append(log_listener)
+    reporter.listeners.append(Console(quiet=options.quiet) if descriptor is None else PipeListener(descriptor))
+    return reporter
+
+
+def fail(reporter: Reporter, error: BaseException, *, log: Path | None, debug: bool) -> ExitCode:
+    """Tell a failure in one write, header and cause together, and return its exit code."""
+    if isinstance(error, WorldEconomiesError):
+        lines, code = error.lines(), error.exit_code
+        if not error.next_command:
+            lines.append("next:  " + own_command(reporter.stage))
+    else:
+        lines = [f"A fault of ours: {type(error).__name__}: {error}",
+                 "safe:  every finished checkpoint; the database is whole",
+                 f"next:  {own_command(reporter.stage)} --debug   # shows the traceback; please report it"]
+        code = ExitCode.FAULT
+    if log:
+        lines.append(f"log:   {log}")
+        logging.getLogger(reporter.stage).error("exit %d: %s", code, error, exc_info=error)
+    for listener in reporter.listeners:
+        if isinstance(listener, PipeListener):
+            reporter.emit(FAILED, lines[0], exit_code=int(code), lines=lines)
+            break
+    else:
+        from pipeline.secrets import redact_text
+
+        sys.stderr.write(redact_text(f"✗ {reporter.stage} failed (exit {int(code)}). " + "\n  ".join(lines) + "\n"))
+    if debug:
+        import traceback
+
+        traceback.print_exception(error)
+    return code
+
+
+def started(stage: Stage, text: str, **fields: Any) -> None:
+    """Tell that the work of a stage begins."""
+    stage.report.emit(STARTED, text, **fields)
+
+
+def finished(stage: Stage, text: str, **fields: Any) -> None:
+    """Tell that the work of a stage is done."""
+    stage.report.emit(FINISHED, text, **fields)
+
+
+def project_relative(path: Path) -> str:
+    """Return a path as a person in the project's folder would type it."""
+    try:
+        return os.path.relpath(path, PROJECT) if path.is_relative_to(PROJECT) else str(path)
+    except ValueError:
+        return str(path)

@@ -1,0 +1,145 @@
+"""What must be true of a vintage before it may enter the database, with every number in one place.
+
+A gate that fails stops the run with exit 3 and leaves the database as it was; `--accept GATE` lets it through and is
+recorded in the manifest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The numbers of one dataset's gates.
+
+    economies:  fewest economies with GDP in the year of the picture.
+    majors:     economies without which no vintage is believed.
+    unmatched:  largest share of names and codes that may stay unknown.
+    world:      largest difference between the World row and the sum, as a share of the sum.
+    world_stops: True where a difference means that economies are lost; False where the row is typed by hand and a
+                difference is a typo of the row, which is reported and not trusted.
+    share:      largest share of one economy in the picture.
+    jump:       a value this many times its neighbour, or this small a part of it, is no figure of an economy. The
+                largest real step in ten vintages is 13.3 (Croatia 1992 to 1993); a thousandfold error of small values
+                shows where a series crosses 1,000, as a step of 100 to 1,000.
+    """
+
+    economies: int = 1
+    majors: tuple[str, ...] = ()
+    unmatched: Decimal = Decimal("0.02")
+    world: Decimal = Decimal("0.02")
+    world_stops: bool = True
+    share: Decimal = Decimal("0.40")
+    jump: int = 100
+
+
+MAJORS = ("USA", "CHN", "JPN", "DEU")
+
+LIMITS: Mapping[str, Limits] = {
+    "imf-weo": Limits(economies=180, majors=MAJORS),
+    "worldbank-wdi": Limits(economies=150, majors=MAJORS),
+    "wikipedia-nominal": Limits(economies=170, majors=MAJORS, world_stops=False),
+}
+USERS_OWN = Limits(share=Decimal(1), world_stops=False)  # a table of ten countries is a table
+
+NAMES = ("economies", "majors", "unmatched", "world", "share", "jump")
+
+
+def limits_of(dataset: str) -> Limits:
+    """Return the limits of a dataset; a user's own table has only the ones that hold for every table."""
+    return LIMITS.get(dataset, USERS_OWN)
+
+
+@dataclass(frozen=True)
+class Census:
+    """What an engine counted in one vintage, for the gates to judge.
+
+    year:        of the picture; 0 where each cell has its own.
+    gdp:         iso3 -> GDP in billion US dollars in that year.
+    world:       the World row's GDP in that year, None where the source gives none.
+    names:       how many different names and codes, aggregates left out; unknown: those that nobody knows.
+    jumps:       sentences naming a value that is a hundredfold its neighbour, the economy's code first.
+    """
+
+    dataset: str
+    vintage: str
+    year: int
+    gdp: Mapping[str, Decimal]
+    world: Decimal | None
+    names: int
+    unknown: Sequence[str]
+    jumps: Sequence[str] = field(default_factory=list)
+    jumped: Sequence[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A gate's verdict that is not simply "passed": fatal stops the run, the rest is reported."""
+
+    gate: str
+    text: str
+    fatal: bool
+
+
+def judge(census: Census) -> list[Finding]:
+    """Return what the gates find wrong with a vintage, worst things first."""
+    limits = limits_of(census.dataset)
+    found = [*_economies(census, limits), *_majors(census, limits), *_jump(census), *_unmatched(census, limits),
+             *_world(census, limits), *_share(census, limits)]
+    return sorted(found, key=lambda finding: not finding.fatal)
+
+
+def _when(census: Census) -> str:
+    return f" in {census.year}" if census.year else ""
+
+
+def _economies(census: Census, limits: Limits) -> list[Finding]:
+    count = len(census.gdp)
+    if count >= limits.economies:
+        return []
+    text = f"{count} economies have GDP{_when(census)}, at least {limits.economies} are expected"
+    return [Finding("economies", text, True)]
+
+
+def _majors(census: Census, limits: Limits) -> list[Finding]:
+    missing = [iso3 for iso3 in limits.majors if iso3 not in census.gdp]
+    return [Finding("majors", f"no GDP{_when(census)} of {', '.join(missing)}", True)] if missing else []
+
+
+def _jump(census: Census) -> list[Finding]:
+    if not census.jumps:
+        return []
+    who = ", ".join(census.jumped[:40]) + (f" and {len(census.jumped) - 40} more" if len(census.jumped) > 40 else "")
+    return [Finding("jump", f"values a thousandfold their neighbours in {who}: {'; '.join(census.jumps[:3])}", True)]
+
+
+def _unmatched(census: Census, limits: Limits) -> list[Finding]:
+    if not census.unknown:
+        return []
+    text = f"{len(census.unknown)} of {census.names} names are unknown: {', '.join(census.unknown[:10])}"
+    return [Finding("unmatched", text, Decimal(len(census.unknown)) > limits.unmatched * census.names)]
+
+
+def _world(census: Census, limits: Limits) -> list[Finding]:
+    total = sum(census.gdp.values(), Decimal(0))
+    if census.world is None or not total:
+        return []
+    apart = abs(census.world - total) / total
+    if apart <= limits.world:
+        return []
+    text = (f"the World row{_when(census)} says {census.world:,.0f} billion, the economies sum to {total:,.0f}: "
+            f"{apart:.1%} apart, the row is not used")
+    return [Finding("world", text, limits.world_stops)]
+
+
+def _share(census: Census, limits: Limits) -> list[Finding]:
+    total = sum(census.gdp.values(), Decimal(0))
+    if not total or limits.share >= 1:
+        return []
+    iso3, largest = max(census.gdp.items(), key=lambda item: item[1])
+    if largest <= limits.share * total:
+        return []
+    return [Finding("share", f"{iso3} alone is {largest / total:.0%} of the sum{_when(census)}", True)]

@@ -1,0 +1,28 @@
+-- The mean GDP of each region's five largest economies; a region with fewer says how many it has.
+-- :region NULL is all regions, :year NULL the year of the picture.
+WITH shown AS (
+    SELECT Region, ISO3, GDP_USD_billion
+    FROM Countries_by_GDP
+    WHERE :year IS NULL
+    UNION ALL
+    SELECT c.region, c.iso3, f.value
+    FROM figure_newest AS f
+    JOIN dim_country AS c USING (iso3)
+    WHERE :year IS NOT NULL AND f.year = :year AND f.indicator = 'NGDPD'
+      AND f.dataset = (SELECT dataset FROM picture)
+),
+ranked AS (
+    SELECT Region, ISO3, GDP_USD_billion,
+           row_number() OVER (PARTITION BY Region ORDER BY GDP_USD_billion DESC, ISO3) AS place
+    FROM shown
+    WHERE :region IS NULL OR Region = :region
+)
+SELECT Region,
+       round(avg(GDP_USD_billion) FILTER (WHERE place <= 5), 2) AS Top5_mean_GDP_USD_billion,
+       min(count(*), 5) AS Counted,
+       group_concat(ISO3, ' ') FILTER (WHERE place <= 5) AS Top5,
+       count(*) AS Economies,
+       round(sum(GDP_USD_billion), 2) AS Sum_GDP_USD_billion
+FROM (SELECT * FROM ranked ORDER BY Region, place)
+GROUP BY Region
+ORDER BY Top5_mean_GDP_USD_billion DESC

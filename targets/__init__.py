@@ -1,0 +1,115 @@
+"""Where figures go: one module a destination, found by its file name.
+
+To add one, put NAME.py into this folder with one class named Target that has the methods of BaseTarget below, and call
+it with `python load.py --target NAME`. publish() writes figures and the ledger's row in one transaction; a batch that
+the ledger holds is not written again. SQL lives in sql/, as files.
+"""
+
+from __future__ import annotations
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from history.model import Vintage, Witness
+from pipeline.errors import UsageError
+from rules.identity import Country
+from rules.records import CleanRecord
+from utils import Workspace
+
+FOLDER = Path(__file__).resolve().parent
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One vintage, clean: what publish() takes.
+
+    rows: clean records, consumed once. accepted: gates let through by hand.
+    """
+
+    vintage: Vintage
+    digest: str
+    figures: int
+    rows: Iterable[CleanRecord]
+    witness: Witness
+    run_id: str
+    accepted: Sequence[str] = ()
+
+    @property
+    def batch_id(self) -> str:
+        """Vintage and digest: the same figures of the same edition are the same batch, however they came."""
+        return f"{self.vintage.dataset}/{self.vintage.slug}/{self.digest}"
+
+
+@dataclass
+class Counts:
+    """What a publish changed: figures of the newest vintage written, witnesses added."""
+
+    figures: int = 0
+    witnesses: int = 0
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The newest picture: one row an economy, named as the columns of Countries_by_GDP."""
+
+    vintage: Vintage
+    channel: str
+    run_id: str
+    rows: Sequence[Mapping[str, Any]] = field(default_factory=list)
+
+
+class BaseTarget(ABC):
+    """What every target is; used as a context manager, and everything done inside becomes visible at its end.
+
+    Raises TargetUnreachable, TargetRefused.
+    """
+
+    @abstractmethod
+    def __init__(self, workspace: Workspace) -> None: ...
+
+    @abstractmethod
+    def __enter__(self) -> BaseTarget: ...
+
+    @abstractmethod
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None: ...
+
+    @abstractmethod
+    def describe(self, countries: Iterable[Country], version: str) -> None:
+        """Bring the country dimension up to this version of the region table."""
+
+    @abstractmethod
+    def applied(self, batch_id: str) -> bool:
+        """Tell whether the ledger holds the batch."""
+
+    @abstractmethod
+    def publish(self, batch: Batch, batch_id: str) -> Counts:
+        """Write a batch and its row in the ledger in one transaction; a batch that is there gets a witness only."""
+
+    @abstractmethod
+    def show(self, picture: Picture) -> None:
+        """Replace the picture."""
+
+    @abstractmethod
+    def query(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:
+        """Run sql/queries/NAME.sql and return its rows, column name -> value."""
+
+
+def names() -> list[str]:
+    """Return the names of the targets in the folder."""
+    return sorted(path.stem for path in FOLDER.glob("[a-z]*.py"))
+
+
+def open_target(name: str, workspace: Workspace) -> BaseTarget:
+    """Return the target of this name. Raises UsageError naming the closest one for an unknown name."""
+    if name not in names():
+        near = get_close_matches(name, names(), 1)
+        raise UsageError(f"There is no target named {name!r}" + (f"; did you mean {near[0]}?" if near else ""),
+                         safe="nothing was changed", next_command="python load.py --help   # lists the targets")
+    target: BaseTarget = importlib.import_module(f"targets.{name}").Target(workspace)
+    return target
