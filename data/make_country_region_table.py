@@ -62,91 +62,66 @@ CODES = {
 PUBLISHERS_OWN = {code: iso3 for iso3, codes in CODES.items() for code in codes}
 
 # Names that the lists above do not have: older ones, Wikipedia's, the UN's national accounts', everyday ones.
-ALIASES = dict(line.split(": ", 1) for line in """\
+ALIASES = [line.split(": ", 1) for line in """\
+ALA: Aland
 ARE: UAE; Emirates
-ALA: Aland; Aland Islands
-ARM: Republic of Armenia
-BES: BES Islands; Caribbean Netherlands; Bonaire
-BHS: Bahamas, The; Commonwealth of the Bahamas
-BIH: Bosnia-Herzegovina; Bosnia & Herz.
-BLM: Saint Barthelemy; Saint-Barthélemy
+BES: BES Islands
+BIH: Bosnia & Herz.
 BLR: Byelorussia; Belorussia
-BOL: Bolivia, Plurinational State of
-BRN: Brunei; Brunei Darussalam
-BTN: Kingdom of Bhutan
-CAF: Central African Rep.; CAR
+CAF: CAR
 CCK: Keeling Islands
-CHE: Swiss Confederation; Switzerland (incl. Liechtenstein)
-CHN: People's Republic of China; PR China; PRC; P.R. China; Mainland China; China, mainland; China (mainland); China, P.R.: Mainland
-CIV: Ivory Coast; Cote d'Ivoire; Cote d Ivoire; Republic of Côte d'Ivoire
-COD: DR Congo; DRC; D.R. Congo; D.R. of the Congo; Congo DR; Congo, Dem. Rep.; Congo, Democratic Republic; Dem. Rep. Congo; Dem. Rep. of the Congo; Congo-Kinshasa; Congo (Kinshasa); Zaire; Zaïre
-COG: Congo; Congo, Rep.; Congo, Republic of; Republic of Congo; Congo-Brazzaville; Congo (Brazzaville)
-CPV: Cape Verde; Cabo Verde; Republic of Cabo Verde
-CUW: Curacao
-CZE: Czech Republic; Czech Rep.; Czechia
-DEU: Federal Republic of Germany; Germany, Federal Republic of
-DOM: Dominican Rep.
-EGY: Egypt, Arab Rep.; Arab Republic of Egypt
+CHI: Channel Is.
+CHN: PR China; PRC; Mainland China; China, P.R.: Mainland
+CIV: Cote d Ivoire; Republic of Côte d'Ivoire
+COD: DRC; Zaire
 ESH: Sahrawi Arab Democratic Republic; Sahrawi Republic
-FLK: Falkland Islands; Malvinas; Islas Malvinas
+FLK: Malvinas; Islas Malvinas
 FRO: Faeroe Islands; Faroes
-FSM: Micronesia; Micronesia, Fed. Sts.; Micronesia, Fed. States of; Federated States of Micronesia; FS Micronesia; Micronesia (FS of); FSM
-GBR: UK; U.K.; Great Britain; Britain
-GMB: Gambia, The; The Gambia; Republic of The Gambia
-GNB: Guinea Bissau
+FSM: Micronesia, Fed. States of; FS Micronesia; FSM
+GBR: Great Britain; Britain
 GNQ: Eq. Guinea
-HKG: Hong Kong; Hong Kong SAR; Hong Kong SAR, China; China, Hong Kong SAR; Hong Kong, China; Hong Kong S.A.R.; Hongkong; Hong Kong Special Administrative Region; Hong Kong Special Administrative Region of China; China, P.R.: Hong Kong
+HKG: Hongkong; Hong Kong Special Administrative Region; China, P.R.: Hong Kong
 IRL: Republic of Ireland; Éire
-IRN: Iran, Islamic Rep.; Iran, I.R. of; Persia
-ISR: State of Israel
-KGZ: Kyrgyz Rep.; Kyrgyz Republic; Kirghizia; Kyrgyzstan
-KNA: St Kitts & Nevis; Saint Christopher and Nevis; St. Kitts-Nevis
-KOR: Korea; Korea, Rep.; Korea, South; Rep. of Korea; Korea (South); Korea, Rep. of
-LAO: Lao P.D.R.; Lao PDR; Laos; Lao; Lao People's DR; Lao People's Dem. Rep.
-LBY: Libyan Arab Jamahiriya; Libya, State of; State of Libya
+IRN: Iran, I.R. of; Persia
+KGZ: Kirghizia
+KNA: Saint Christopher and Nevis
+LAO: Lao; Lao People's DR
+LBY: Libyan Arab Jamahiriya
 LKA: Ceylon
-MAC: Macau; Macao; Macao SAR; Macao SAR, China; Macau SAR; Macau SAR, China; China, Macao SAR; Macao, China; China, Macao; Macao Special Administrative Region; Macao Special Administrative Region of China; China, P.R.: Macao
-MAF: St. Martin (French part); Saint Martin; Collectivity of Saint Martin
-MDA: Moldova, Rep. of; Republic of Moldova
-MHL: Marshall Is.; Marshall Islands, Rep. of
-MKD: Macedonia; Macedonia, FYR; FYR Macedonia; FYROM; FYR of Macedonia; TFYR of Macedonia; TFYR Macedonia; The former Yugoslav Republic of Macedonia; Macedonia, former Yugoslav Republic of; Former Yugoslav Republic of Macedonia; Republic of Macedonia; N. Macedonia
+MAC: Macau; Macau, China; Macau SAR; Macau SAR, China; Macao Special Administrative Region; China, P.R.: Macao
+MAF: Collectivity of Saint Martin
+MHL: Marshall Is.
+MKD: Macedonia; Macedonia, FYR; FYROM; TFYR of Macedonia; The former Yugoslav Republic of Macedonia
+MKD: Republic of Macedonia; N. Macedonia
 MMR: Burma; Myanmar (Burma); Union of Myanmar; Union of Burma
 MNP: N. Mariana Islands; Northern Marianas; Commonwealth of the Northern Mariana Islands
 NLD: Holland
-PCN: Pitcairn Islands; Pitcairn
 PNG: Papua N. Guinea
-PRK: North Korea; Korea, North; Korea, Dem. People's Rep.; Korea, Dem. Rep.; DPR Korea; DPRK; D.P.R. of Korea; Dem. People's Rep. of Korea; Dem. People's Rep. Korea; Korea (North); Korea, DPR
-PSE: Palestine; West Bank and Gaza; West Bank and Gaza Strip; Gaza and West Bank; Palestinian territories; Palestinian territory; Occupied Palestinian Territory; Palestinian Territory, Occupied; Palestine, State of; Palestinian Authority
-REU: Reunion; La Réunion; Réunion
+PRK: Korea, Dem. Rep.; DPR Korea; DPRK
+PSE: West Bank and Gaza Strip; Palestinian territories; Palestinian territory; Occupied Palestinian Territory
+PSE: Palestinian Authority
+REU: La Réunion
 ROU: Rumania; Roumania
-RUS: Russia; Russian Fed.
-SHN: Saint Helena, Ascension and Tristan da Cunha; Saint Helena
+RUS: Russian Fed.
+SHN: Saint Helena, Ascension and Tristan da Cunha
 SLB: Solomon Is.; Solomons
-SPM: Saint Pierre and Miquelon
-SRB: Republic of Serbia
-STP: Sao Tome and Principe; Sao Tome & Principe; São Tomé and Principe; São Tomé; Sao Tome; S. Tomé and Príncipe; São Tomé e Príncipe; Sao Tome-Principe
-SVK: Slovak Republic; Slovak Rep.; Slovakia
-SWZ: Swaziland; eSwatini; Kingdom of Swaziland
-SXM: Sint Maarten; St. Maarten; Saint Maarten; Sint Maarten (Dutch part); St. Martin (Dutch part); Saint Martin (Dutch part)
-SYC: Republic of Seychelles
-SYR: Syria; Syrian Arab Rep.
+STP: São Tomé; S. Tomé and Príncipe; São Tomé e Príncipe
+SWZ: Swaziland; Kingdom of Swaziland
+SXM: St. Maarten; St. Martin (Dutch part)
 TCA: Turks and Caicos; Turks & Caicos Is.
-TLS: East Timor; Timor-Leste; Timor Leste; Timor
-TUR: Turkey; Turkiye; Türkiye; Republic of Turkey; Türkiye, Rep. of
-TWN: Taiwan; Taiwan, China; China, Taiwan; China (Taiwan); Chinese Taipei; Taiwan Province of China; Taiwan, Province of China; China, Taiwan Province of; Republic of China; Taiwan, Republic of China; Taiwan (ROC); Taiwan ROC
-TZA: Tanzania; U.R. of Tanzania; Tanzania, United Rep. of; United Rep. of Tanzania; U.R. of Tanzania: Mainland; United Republic of Tanzania: Mainland; Tanzania, mainland
-USA: US; U.S.; USA; U.S.A.; America; United States of America
-VAT: Vatican; Vatican City; Vatican City State; Holy See (Vatican City State)
-VCT: St. Vincent; Saint Vincent; St. Vincent & the Grenadines; St. Vincent and Grenadines; Saint Vincent and Grenadines
-VEN: Venezuela, RB; Venezuela, Rep. Bolivariana de; Bolivarian Republic of Venezuela
-VGB: British Virgin Islands; Virgin Islands, British; Virgin Islands (British); Virgin Islands (UK); UK Virgin Islands; Br. Virgin Islands
-VIR: US Virgin Islands; Virgin Islands, U.S.; Virgin Islands (U.S.); Virgin Islands (US); American Virgin Islands
-VNM: Vietnam; Viet Nam; Socialist Republic of Vietnam
-WLF: Wallis and Futuna
+TLS: East Timor
+TUR: Turkey; Republic of Turkey
+TWN: Taiwan, China; Chinese Taipei; Republic of China; Taiwan, Republic of China; Taiwan (ROC)
+TZA: U.R. of Tanzania; U.R. of Tanzania: Mainland; United Republic of Tanzania: Mainland; Tanzania, mainland
+USA: USA
+VAT: Vatican; Vatican City State; Holy See (Vatican City State)
+VCT: St. Vincent
+VEN: Venezuela, Rep. Bolivariana de
+VGB: Virgin Islands (UK); Br. Virgin Islands
+VIR: American Virgin Islands
+VNM: Socialist Republic of Vietnam
 WSM: Western Samoa
-XKX: Kosovo; Republic of Kosovo; Kosovo, Rep. of; Kosovo (UNSCR 1244); Kosovo under UNSCR 1244; Kosovo (under UNSC res. 1244)
-YEM: Yemen, Rep.; Yemen, Rep. of; Republic of Yemen
-CHI: Channel Islands; Channel Is.""".splitlines())
+XKX: Kosovo (UNSCR 1244); Kosovo under UNSCR 1244; Kosovo (under UNSC res. 1244)""".splitlines()]
 
 # "Bermuda (UK)", as lists that mix states and territories write it; names of the owner, then its territories.
 TERRITORIES = {
@@ -230,7 +205,7 @@ def read_world_bank(folder: Path) -> tuple[dict[str, str], list[Row]]:
 
 
 def read_imf_areas(folder: Path) -> dict[str, str]:
-    """Return code -> English name of the IMF's CL_COUNTRY: countries, territories, groups, regions and former states."""
+    """Return code -> English name of the IMF's CL_COUNTRY: countries, groups, regions, former states."""
     recorded = json.loads((folder / "imf_sdmx" / "codelist_CL_COUNTRY.json").read_text(encoding="utf-8"))
     (codelist,) = json.loads(recorded["text"])["data"]["codelists"]
     return {code["id"]: code["names"]["en"] for code in codelist["codes"]}
@@ -294,8 +269,8 @@ def countries(folder: Path) -> list[Row]:
         iso3 = PUBLISHERS_OWN.get(code, code)
         if iso3 in rows:
             listed[iso3].append(name)
-    for iso3, names in ALIASES.items():
-        listed[iso3] += names.split("; ")
+    for iso3, others in ALIASES:
+        listed[iso3] += others.split("; ")
     for owner, owned in TERRITORIES.items():
         for iso3 in owned.split():
             listed[iso3].append(f"{rows[iso3]['name']} ({owner})")
@@ -311,7 +286,7 @@ def aggregates(folder: Path, rows: list[Row]) -> dict[str, list[str]]:
         codes |= {group["id"], group["iso2Code"]}
         names.append(group["name"])
     for code, name in read_imf_areas(folder).items():
-        if re.fullmatch(r"[GU][0-9A-Z]*", code) and code not in known or code in HISTORIC:
+        if code in HISTORIC or (code not in known and re.fullmatch(r"[GU][0-9A-Z]+", code)):
             codes.add(code)
             names.append(name.replace("–", "-"))
             if re.fullmatch(r"G[0-9]{3,4}", code):

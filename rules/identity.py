@@ -47,7 +47,7 @@ _WRITTEN_OUT = {"st": "saint", "rep": "republic", "dem": "democratic"}
 _SHOWN = 60  # characters of a hostile name that a message repeats
 _COMPARED = 100  # characters of it that are compared with the known names
 _DRAWN = 12  # known names that are compared with it in full
-_NEAR = 0.6  # difflib's own idea of "close enough"
+_NEAR = 0.7  # of difflib's ratio; at its usual 0.6 "Atlantis" would be close to "Aland"
 
 
 class _Trust(IntEnum):
@@ -228,16 +228,15 @@ class Identity:
         if not _canonical(code) and not normalized(name):
             return f"{shown}: nothing says which economy it is"
         if (whole := self._parts.get(normalized(name))) and not self._name_meanings(name):
-            return f"{shown}: a part of {self._described(whole)}, which the datasets count there"
+            return f"{shown}: a part of {self._described(whole)}, whose figures hold it already"
         by_code, by_name = self._code_meanings(code), self._name_meanings(name)
         if by_name:
             return (f"{shown}: the code means {self._described(by_code[0][0])}, "
                     f"the name means {self._described(by_name[0])}")
-        near = self._near(name) or self._near(code)
-        closest = "; closest known name: " + "{} ({})".format(*near[0]) if near else ""
         if by_code:
-            return f"{shown}: the code could mean {self._described(by_code[0][0])}, the name is unknown{closest}"
-        return f"{shown}: unknown{closest}"
+            return f"{shown}: could be {self._described(by_code[0][0])}, but no known name says so"
+        near = self._near(name) or self._near(code)
+        return f"{shown}: unknown" + ("; closest known name: {} ({})".format(*near[0]) if near else "")
 
     def _described(self, meaning: str) -> str:
         if meaning in _GROUPS:
