@@ -28,8 +28,8 @@ class Number(NamedTuple):
 NO_VALUE = Number("", 0, "")
 
 # Explicit, not \s: engines disagree on what a space is.
-SPACES = ("\t\n\v\f\r\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200b\u2028\u2029"
-          "\u202f\u205f\u2060\u3000\ufeff ")
+SPACES = ("\t\n\v\f\r\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+          "\u200b\u2028\u2029\u202f\u205f\u2060\u3000\ufeff ")
 _SPACE = f"[{SPACES}]"
 _SORT_KEY = re.compile(r"^.*♠", re.DOTALL)
 _FOOTNOTE = re.compile(r"\[[^\[\]]{0,40}\]")

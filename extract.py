@@ -1,0 +1,273 @@
+"""Stage 1: a source -> staged records, raw values untouched.
+
+Asks the source, archives its bytes before anything reads them, parses them into results/staged/DATASET/VINTAGE/ and
+writes the picture results/Countries_by_GDP.json with values, names and codes as the source gives them.
+"""
+
+from __future__ import annotations
+
+import sys
+from argparse import RawDescriptionHelpFormatter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Any
+
+import sources
+from history.model import Vintage
+from pipeline import checkpoints, options, plan, staging
+from pipeline.archive import Archive, Recalled
+from pipeline.checkpoints import Manifest, Meter
+from pipeline.documents import RawDocument
+from pipeline.errors import ExitCode, SourceError, SourceUnreachable
+from pipeline.http import Http
+from pipeline.stage import Stage, finished, run_stage, started
+from sources import BaseSource, Request
+from utils import Parser, add_common_options, sha256_file, sha256_text
+
+CHAIN = ("imf", "datamapper", "wikipedia", "bundled")
+CHAIN_TIMEOUT = 2.5  # seconds to connect, each: three silent sources and the bundle stay within ten
+CHAIN_TOTAL = 60.0  # seconds an answer that has begun may take
+
+
+@dataclass
+class Fetched:
+    """What one source gave, staged."""
+
+    name: str
+    source: BaseSource
+    archive_id: str
+    documents: Sequence[RawDocument]
+    fingerprints: dict[str, str]
+    fallbacks: list[str] = field(default_factory=list)
+    batches: list[staging.StagedBatch] = field(default_factory=list)
+
+
+def build_parser() -> Parser:
+    """Return the parser of extract.py."""
+    listed = "\n".join(f"  {name:<11} {line}" for name, line in sources.available().items())
+    parser = Parser(prog="extract.py", formatter_class=RawDescriptionHelpFormatter, description=(
+        "Fetch figures from a source and stage them, raw.\n\n"
+        f"  auto        {', then '.join(CHAIN)}: the first that answers with figures\n{listed}\n\n"
+        "  python extract.py --source bundled\n"
+        "  python extract.py --source table --input figures.csv --unit million --vintage 2026-04\n"))
+    options.add_extract_options(parser)
+    add_common_options(parser)
+    return parser
+
+
+def request_of(stage: Stage, name: str) -> Request:
+    """Return what the options ask of the source of this name."""
+    chosen = stage.options
+    return Request(source=name, inputs=tuple(chosen.input or ()), url=options.checked_url(chosen),
+                   indicators=tuple(chosen.indicator), vintage=chosen.vintage, columns=chosen.columns,
+                   unit=chosen.unit, dataset=chosen.dataset)
+
+
+def identity(request: Request, year: int) -> dict[str, Any]:
+    """Return what makes two runs the same before anything is fetched: the options that matter, the input's bytes."""
+    return {
+        "source": request.source, "inputs": [sha256_file(path) if path.is_file() else "" for path in request.inputs],
+        "url": sha256_text(request.url) if request.url else "", "indicators": list(request.indicators),
+        "vintage": request.vintage, "columns": dict(request.columns), "unit": request.unit,
+        "dataset": request.dataset or [path.name for path in request.inputs],
+        "year": year or f"current, {datetime.now(UTC).year}",
+    }
+
+
+def earlier_run(stage: Stage, parameters: dict[str, Any], code: str) -> Manifest | None:
+    """Return the newest run of the same identity and code, None without one or with --fresh."""
+    if stage.options.fresh:
+        return None
+    for run_id in checkpoints.run_ids(stage.workspace):
+        manifest = checkpoints.read_manifest(stage.workspace, run_id, "extract")
+        if manifest and manifest.parameters == parameters and manifest.code == code:
+            return manifest
+    return None
+
+
+def body(stage: Stage) -> ExitCode:
+    """Fetch, archive, parse, stage; or say why there is nothing to do."""
+    meter = Meter()
+    code = plan.code("extract")
+    archive = Archive(stage.workspace.archive)
+    if stage.options.from_archive:
+        return again_from_archive(stage, meter, archive, code)
+    request = request_of(stage, stage.options.source)
+    if request.source != options.AUTO:
+        sources.open_source(request.source)  # an unknown name is told before anything else
+    parameters = identity(request, stage.options.year)
+    before = earlier_run(stage, parameters, code)
+    whole = before is not None and not checkpoints.damage(stage.workspace, before.parts)
+    if before and not checkpoints.is_finished(stage.workspace, before.run_id):
+        if whole:
+            return go_on(stage, before)
+        stage.report.warn(f"the checkpoint is made again from the archived bytes: "
+                          f"{checkpoints.damage(stage.workspace, before.parts)}")
+        return again_from_archive(stage, meter, archive, code, before)
+    name_unfinished(stage)
+    fetched = fetch(stage, request, archive, before if whole else None)
+    if before and whole and unchanged(before, fetched):
+        return nothing_new(stage, archive, before, fetched)
+    return finish(stage, meter, parameters, code, fetched)
+
+
+def go_on(stage: Stage, before: Manifest) -> ExitCode:
+    """Let the next stages go on with an unfinished run of the same identity."""
+    checkpoints.make_current(stage.workspace, before.run_id)
+    rows = before.balance["out"]
+    stage.report.emit("skipped", f"skipped: run {before.run_id} goes on, its checkpoint is whole ({rows:,} rows)",
+                      rows_out=rows, run_id=before.run_id, **told_of(before))
+    return ExitCode.DONE
+
+
+def told_of(manifest: Manifest) -> dict[str, Any]:
+    """Return what the summary's first line says of a run."""
+    vintage = staging.vintage_of(manifest)
+    return {"dataset": vintage.dataset, "vintage": vintage.label, "channel": manifest.facts["channel"],
+            "described": staging.described(vintage, manifest.facts["channel"]), "fallbacks": manifest.facts["fallbacks"]}
+
+
+def name_unfinished(stage: Stage) -> None:
+    """Say that an unfinished run of another identity is kept."""
+    run_id = checkpoints.current_run(stage.workspace)
+    if run_id and not checkpoints.is_finished(stage.workspace, run_id):
+        stage.report.note(f"the unfinished run {run_id} is kept; the command that began it goes on with it")
+
+
+def fetch(stage: Stage, request: Request, archive: Archive, before: Manifest | None) -> Fetched:
+    """Fetch, archive and stage from the source asked for, with auto from the first that gives figures."""
+    if request.source != options.AUTO:
+        chosen = stage.options
+        with Http(timeout=chosen.timeout, retries=chosen.retries, remembered=recalled(stage, archive)) as http:
+            return fetch_one(stage, request, archive, http, before)
+    fallbacks: list[str] = []
+    for name in CHAIN:
+        try:
+            with Http(timeout=min(stage.options.timeout, CHAIN_TOTAL), connect_timeout=CHAIN_TIMEOUT, retries=0,
+                      total=CHAIN_TOTAL, remembered=recalled(stage, archive)) as http:
+                fetched = fetch_one(stage, replace(request, source=name, url=""), archive, http, before)
+        except SourceError as error:
+            fallbacks.append(f"{name}: {error.what}")
+            stage.report.warn(f"{name} gives no figures, trying the next source: {error.what}", source=name)
+            continue
+        fetched.fallbacks = fallbacks
+        return fetched
+    raise SourceUnreachable("No source gives figures: " + "; ".join(fallbacks),
+                            safe="the database and every earlier result")
+
+
+def recalled(stage: Stage, archive: Archive) -> Recalled | None:
+    """Return the memory of earlier answers for conditional requests; none with --fresh."""
+    return None if stage.options.fresh else Recalled(archive)
+
+
+def fetch_one(stage: Stage, request: Request, archive: Archive, http: Http, before: Manifest | None) -> Fetched:
+    """Fetch one source into the archive and, unless its answer is the one of `before`, stage it."""
+    source = sources.open_source(request.source)
+    started(stage, f"asking {request.source}" if not request.inputs else f"reading {len(request.inputs)} file(s)")
+    with archive.entry(request.source) as entry:
+        documents = [entry.add(document) for document in source.fetch(request, http)]
+    if not documents:
+        raise SourceUnreachable(f"{request.source} gave no document")
+    fetched = Fetched(request.source, source, entry.id, documents, fingerprints(source, documents))
+    if before is None or before.inputs != fetched.fingerprints:
+        fetched.batches = staging.stage_all(stage, source, documents)
+    return fetched
+
+
+def fingerprints(source: BaseSource, documents: Sequence[RawDocument]) -> dict[str, str]:
+    """Return what a manifest writes as its inputs: document -> digest of what matters in it."""
+    return {f"{number:03d} {each.kind} {each.url}": source.fingerprint(each)
+            for number, each in enumerate(documents, 1)}
+
+
+def unchanged(before: Manifest, fetched: Fetched) -> bool:
+    """Tell whether the source says what it said before: the same answer, or other bytes with the same records."""
+    if before.inputs == fetched.fingerprints:
+        return True
+    parts = [part for batch in fetched.batches for part in batch.parts]
+    return parts == before.parts[:-1] and [asdict(b.vintage) for b in fetched.batches] == [
+        b["vintage"] for b in before.facts["batches"]]
+
+
+def nothing_new(stage: Stage, archive: Archive, before: Manifest, fetched: Fetched) -> ExitCode:
+    """Say that the source has nothing new; its answer is archived as one more witness."""
+    refuse_older(stage, fetched.fallbacks, staging.vintage_of(before))
+    checkpoints.make_current(stage.workspace, before.run_id)
+    if before.facts["archive_id"] != fetched.archive_id:
+        archive.drop_duplicate_body(fetched.archive_id, before.facts["archive_id"])
+    rows = before.balance["out"]
+    what = staging.described(staging.vintage_of(before), before.facts["channel"])
+    stage.report.emit("skipped", f"nothing new: {what}, as in run {before.run_id} ({rows:,} rows)",
+                      rows_out=rows, run_id=before.run_id, unchanged=True, **told_of(before))
+    return ExitCode.DONE
+
+
+def again_from_archive(stage: Stage, meter: Meter, archive: Archive, code: str,
+                       run: Manifest | None = None) -> ExitCode:
+    """Parse archived bytes again: those asked for, or those of an unfinished run whose parts are damaged."""
+    asked = run.facts["archive_id"] if run else stage.options.from_archive
+    archive_id = (archive.latest() or "latest") if asked == "latest" else asked
+    documents = archive.load(archive_id)
+    name = archive.record(archive_id)["source"]
+    source = sources.open_source(name)
+    started(stage, f"parsing archive {archive_id} again")
+    fetched = Fetched(name, source, archive_id, documents, fingerprints(source, documents),
+                      list(run.facts["fallbacks"]) if run else [])
+    fetched.batches = staging.stage_all(stage, source, documents)
+    parameters = run.parameters if run else {"from_archive": archive_id, "year": stage.options.year}
+    return finish(stage, meter, parameters, code, fetched, run.run_id if run else "")
+
+
+def refuse_older(stage: Stage, fallbacks: Sequence[str], vintage: Vintage) -> None:
+    """Refuse a fall-back that is older than the picture in the database. Raises SourceUnreachable."""
+    if not fallbacks:
+        return
+    held = staging.held_vintage(stage.workspace)
+    if held and (held.published, held.updated) > (vintage.published, vintage.updated):
+        raise SourceUnreachable(
+            f"The fall-back, {vintage.dataset} {vintage.label}, is older than what the database holds, "
+            f"{held.dataset} {held.label}; " + "; ".join(fallbacks),
+            safe="the picture and the database are as they were", next_command="python etl_process.py   # later")
+
+
+def finish(stage: Stage, meter: Meter, parameters: dict[str, Any], code: str, fetched: Fetched,
+           run_id: str = "") -> ExitCode:
+    """Choose the picture, write it and the manifest, and make the run current."""
+    workspace, batches = stage.workspace, fetched.batches
+    newest = max(range(len(batches)), key=lambda at: batches[at].vintage.order)
+    chosen = batches[newest]
+    refuse_older(stage, fetched.fallbacks, chosen.vintage)
+    picture = staging.write_raw_picture(workspace, chosen, fetched.name)
+    for warning in chain.from_iterable(batch.warnings for batch in batches):
+        stage.report.warn(warning)
+    run_id = run_id or checkpoints.new_run_id(workspace, fetched.name)
+    balance = checkpoints.balanced(staging.summed(batch.balance for batch in batches))
+    facts = {
+        "channel": fetched.name, "archive_id": fetched.archive_id, "fallbacks": fetched.fallbacks,
+        "documents": list(documents_told(fetched)), "batches": [batch.told() for batch in batches],
+        "picture": {"batch": newest, "year": chosen.picture_year, "main": chosen.main},
+        "warnings": stage.report.warnings,
+    }
+    parts = [*(part for batch in batches for part in batch.parts), picture]
+    manifest = meter.manifest(run_id=run_id, step_id="extract", parameters=parameters, inputs=fetched.fingerprints,
+                              parts=parts, balance=balance, code=code, facts=facts)
+    checkpoints.write_manifest(workspace, manifest)
+    checkpoints.make_current(workspace, run_id)
+    more = f", {len(batches)} vintages" if len(batches) > 1 else ""
+    finished(stage, f"{balance['out']:,} rows of {staging.described(chosen.vintage, fetched.name)}{more}",
+             rows_in=balance["in"], rows_out=balance["out"], quarantined=balance.get("quarantined", 0),
+             balance=balance, run_id=run_id, archive_id=fetched.archive_id, **told_of(manifest))
+    return ExitCode.DONE
+
+
+def documents_told(fetched: Fetched) -> Iterator[dict[str, str]]:
+    """Yield what the manifest says of each document."""
+    for document, digest in zip(fetched.documents, fetched.fingerprints.values(), strict=True):
+        yield {"kind": document.kind, "url": document.url, "fetched_at": document.fetched_at, "fingerprint": digest}
+
+
+if __name__ == "__main__":
+    sys.exit(run_stage("extract", build_parser(), body))

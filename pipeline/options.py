@@ -1,0 +1,156 @@
+"""The options of every stage, stated once: the stage's own script and etl_process.py both read them from here."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import sources
+import targets
+from pipeline.errors import UsageError
+from pipeline.secrets import has_password
+from rules import gates, indicators
+from utils import ENVIRONMENT_PREFIX, Parser, environment
+
+AUTO = "auto"
+FORMATS = ("table", "csv", "json", "markdown")
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 86_400:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds between 0 and 86400")
+    return value
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) > 1_000_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 on")
+    return int(text)
+
+
+def _year(text: str) -> int:
+    if not (text.isdigit() and 1500 <= int(text) < 2200):
+        raise argparse.ArgumentTypeError(f"{text!r} is no year, e.g. 2025")
+    return int(text)
+
+
+def _columns(text: str) -> dict[str, str]:
+    """Read "country=Nation,year=Year,value=GDP" into role -> column."""
+    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
+    if not pairs or any(not equals or not column.strip() for _, equals, column in pairs):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form country=…,year=…,value=…")
+    return {role.strip().lower(): column.strip() for role, _, column in pairs}
+
+
+def _names(text: str) -> list[str]:
+    """Read "NGDPD,NY.GDP.MKTP.CD" into canonical names without repeats."""
+    found = [indicators.canonical(part.strip()) for part in text.split(",") if part.strip()]
+    if not found:
+        raise argparse.ArgumentTypeError("no indicator is named")
+    return list(dict.fromkeys(found))
+
+
+def source_names() -> list[str]:
+    """Return what --source takes."""
+    return [AUTO, *sources.names()]
+
+
+def add_extract_options(parser: Parser) -> None:
+    """Add what extract.py takes."""
+    parser.lasting("--source", default=AUTO, metavar="NAME", help=f"{', '.join(source_names())} (default: {AUTO})")
+    parser.lasting("--input", nargs="+", type=Path, metavar="FILE", help="the files of --source weo or table")
+    parser.lasting("--url", default="", help="another address of a web source; one with a password only from "
+                   f"{ENVIRONMENT_PREFIX}URL or --url-file")
+    parser.lasting("--url-file", type=Path, metavar="FILE", help="a file that holds the address")
+    parser.lasting("--indicator", type=_names, default=list(indicators.DEFAULT), metavar="NAME[,NAME…]",
+                   help="which indicators, the main one first (default: " + ",".join(indicators.DEFAULT) + ")")
+    parser.lasting("--year", type=_year, default=0, help="the picture's year (default: this year, else the latest)")
+    parser.lasting("--vintage", default="", metavar="2019-04", help="the edition of a file that does not name its own")
+    parser.lasting("--columns", type=_columns, default={}, metavar="country=…,year=…,value=…",
+                   help="the columns of a table; also code=, indicator=, vintage=")
+    parser.lasting("--unit", default="", choices=["", "usd", "million", "billion"], metavar="usd|million|billion",
+                   help="the unit of a table's values where no column says it")
+    parser.lasting("--dataset", default="", metavar="NAME", help="the name of a table's dataset (default: its file's)")
+    parser.lasting("--timeout", type=_seconds, default=30.0, metavar="SECONDS", help="for one answer (default: 30)")
+    parser.lasting("--retries", type=_count, default=3, help="attempts after the first (default: 3)")
+    parser.add_argument("--fresh", action="store_true", help="ask and parse anew, whatever earlier runs left")
+    parser.add_argument("--from-archive", nargs="?", const="latest", default="", metavar="ID",
+                        help="parse archived bytes again, the newest without ID; nothing is fetched")
+
+
+def add_transform_options(parser: Parser) -> None:
+    """Add what transform.py takes."""
+    parser.add_argument("--accept", action="append", default=[], metavar="GATE",
+                        help=f"let a failing gate through, recorded: {', '.join(gates.NAMES)}")
+
+
+def add_load_options(parser: Parser) -> None:
+    """Add what load.py takes."""
+    parser.lasting("--target", default="sqlite", metavar="NAME", help=f"{', '.join(targets.names())} (default: sqlite)")
+
+
+def add_report_options(parser: Parser, *, year: bool = True) -> None:
+    """Add what report.py takes; year=False where another stage's --year is there already."""
+    parser.lasting("--min-gdp", type=float, default=100.0, metavar="BILLION",
+                   help="smallest GDP shown, billion US dollars (default: 100)")
+    parser.lasting("--top", type=_count, default=0, help="show the largest N only (default: all)")
+    parser.lasting("--region", default="", help="one region, e.g. Africa")
+    if year:
+        parser.lasting("--year", type=_year, default=0, help="another year of the same vintage")
+    parser.lasting("--format", default="table", choices=list(FORMATS), help="table, csv, json, markdown")
+    parser.lasting("--no-html", action="store_true", help="do not write results/World_Economies.html")
+
+
+def checked_url(options: argparse.Namespace) -> str:
+    """Return the address asked for. Raises UsageError for a password on the command line, an unreadable --url-file."""
+    if options.url_file:
+        try:
+            return str(options.url_file.read_text(encoding="utf-8").strip())
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"--url-file cannot be read: {error}", where=str(options.url_file)) from error
+    if options.url and options.url != environment("url") and has_password(options.url):
+        raise UsageError("An address with a password on the command line can be read by every user of the machine",
+                         safe="nothing was fetched",
+                         next_command=f"put it into {ENVIRONMENT_PREFIX}URL or into a file for --url-file")
+    url: str = options.url
+    if url and not url.lower().startswith(("http://", "https://")):
+        raise UsageError("--url takes an address that begins with http:// or https://", safe="nothing was fetched")
+    return url
+
+
+ADDERS: Mapping[str, Callable[[Parser], None]] = {
+    "extract": add_extract_options, "transform": add_transform_options, "load": add_load_options,
+    "report": add_report_options,
+}
+
+
+def arguments_for(stage: str, options: argparse.Namespace) -> list[str]:
+    """Return the command line that gives a stage its share of these options; the address is left to the environment."""
+    parser = Parser(add_help=False)
+    ADDERS[stage](parser)
+    arguments: list[str] = []
+    for action in parser._actions:
+        value = getattr(options, action.dest, action.default)
+        if value == action.default or action.dest in {"url", "url_file"}:
+            continue
+        arguments += _written(action.option_strings[0], value)
+    return arguments
+
+
+def _written(flag: str, value: Any) -> list[str]:
+    """Return an option as it is typed."""
+    if value is True:
+        return [flag]
+    if isinstance(value, dict):
+        return [flag, ",".join(f"{role}={column}" for role, column in value.items())]
+    if flag == "--indicator":
+        return [flag, ",".join(value)]
+    if flag == "--accept":
+        return [word for each in value for word in (flag, each)]
+    if flag == "--input":
+        return [flag, *(os.fspath(path) for path in value)]
+    return [f"{flag}={value:g}" if isinstance(value, float) else f"{flag}={value}"]

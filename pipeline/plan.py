@@ -1,0 +1,60 @@
+"""What each stage's checkpoint depends on beside its input: its code and its options, for stages and runner alike."""
+
+from __future__ import annotations
+
+import argparse
+from functools import cache
+from typing import Any
+
+from pipeline import checkpoints
+from pipeline.errors import UsageError
+from rules import gates
+from utils import Workspace, code_digest
+
+_SHARED = ("utils.py", "pipeline", "history")
+_CODE = {
+    "extract": ("extract.py", *_SHARED, "sources", "rules"),
+    "transform": ("transform.py", *_SHARED, "engines", "rules", "data/country_region_table.json"),
+    "load": ("load.py", *_SHARED, "targets", "sql", "data/country_region_table.json"),
+    "report": ("report.py", *_SHARED, "targets", "sql"),
+}
+
+
+@cache
+def code(stage: str) -> str:
+    """Return the digest of the code a stage's result depends on."""
+    return code_digest(_CODE[stage])
+
+
+def parameters(stage: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Return the options that matter to a stage after extract. Raises UsageError for an unknown gate."""
+    if stage == "transform":
+        return {"accept": checked_gates(options.accept)}
+    return {"target": options.target} if stage == "load" else {}
+
+
+def checked_gates(accept: list[str]) -> list[str]:
+    """Return the gates to let through, sorted. Raises UsageError for an unknown one."""
+    unknown = sorted(set(accept) - set(gates.NAMES))
+    if unknown:
+        raise UsageError(f"There is no gate named {unknown[0]!r}", safe="nothing was changed",
+                         next_command=f"--accept takes one of {', '.join(gates.NAMES)}")
+    return sorted(set(accept))
+
+
+def why_run(workspace: Workspace, stage: str, run_id: str, options: argparse.Namespace) -> str:
+    """Return why a stage after extract must run, "" where its checkpoint and what it made still stand."""
+    reason = checkpoints.why_run(workspace, stage, run_id, parameters(stage, options), code(stage))
+    if reason or stage != "load":
+        return reason
+    return _why_load(workspace, run_id, options.target)
+
+
+def _why_load(workspace: Workspace, run_id: str, target: str) -> str:
+    """Return why the target must be written although its checkpoint stands: it is gone, or shows another run."""
+    from targets import open_target
+
+    shown = open_target(target, workspace).query("picture_vintage", {})
+    if not shown:
+        return "the database has no picture"
+    return "" if shown[0]["run_id"] == run_id else f"the database shows the picture of run {shown[0]['run_id']}"

@@ -1,0 +1,165 @@
+"""The staging of extract: batches of a source written as parts, counted, and the raw picture chosen from them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from history.model import Scope, Vintage
+from pipeline.checkpoints import Manifest, Part, balanced, make_part
+from pipeline.documents import RawDocument
+from pipeline.errors import SourceNonsense, UsageError
+from pipeline.parts import write_parts
+from pipeline.stage import Stage
+from rules.records import AGGREGATE, Quarantined, StagedRecord
+from sources import BaseSource, VintageBatch
+from utils import ENGLISH_MONTHS, Workspace, write_json
+
+PICTURE_ROWS = 5_000  # a picture is of economies; more rows for one year are no picture and are not written
+
+
+@dataclass
+class StagedBatch:
+    """One vintage, staged.
+
+    main, picture_year: the indicator and year of its picture; picture_year is 0 where cells carry their own.
+    picture: the staged records in that year, for the raw picture.
+    """
+
+    vintage: Vintage
+    scopes: Sequence[Scope]
+    decimal_mark: str
+    decimals: Mapping[str, int]
+    main: str
+    picture_year: int
+    fetched_at: str
+    parts: list[Part] = field(default_factory=list)
+    quarantine: list[Part] = field(default_factory=list)
+    balance: dict[str, int] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    picture: list[StagedRecord] = field(default_factory=list)
+
+    def told(self) -> dict[str, Any]:
+        """Return what the manifest says of the batch, for the stages after."""
+        return {
+            "vintage": asdict(self.vintage), "decimal_mark": self.decimal_mark, "decimals": dict(self.decimals),
+            "scopes": [{"indicator": s.indicator, "years": list(s.years), "complete": s.complete} for s in self.scopes],
+            "parts": [part.relative_path for part in self.parts], "balance": self.balance, "main": self.main,
+            "quarantine": [part.relative_path for part in self.quarantine],
+            "picture_year": self.picture_year, "fetched_at": self.fetched_at,
+        }
+
+
+def stage_all(stage: Stage, source: BaseSource, documents: Sequence[RawDocument]) -> list[StagedBatch]:
+    """Parse the documents and write every batch. Raises SourceNonsense where they hold no figure."""
+    batches = [stage_batch(stage, source, batch, documents[0].fetched_at) for batch in source.parse(documents)]
+    if not any(batch.balance.get("out") for batch in batches):
+        raise SourceNonsense("The source has no figures in it", where=documents[0].url,
+                             safe="the database and every earlier result")
+    return batches
+
+
+def stage_batch(stage: Stage, source: BaseSource, batch: VintageBatch, fetched_at: str) -> StagedBatch:
+    """Write the rows of one vintage as parts, keep those of its picture, and balance the count."""
+    main = main_indicator(stage.options.indicator, batch.scopes)
+    year = 0 if source.own_years else picture_year(batch.scopes, main, stage.options.year, batch.vintage)
+    staged = StagedBatch(batch.vintage, batch.scopes, batch.decimal_mark, batch.decimals, main, year, fetched_at)
+    folder = vintage_folder(batch.vintage)
+    rows = stage.report.counted(_kept_for_picture(batch.rows, staged))
+    staged.parts = write_parts(stage.workspace, stage.workspace.staged / folder, "part", StagedRecord._fields, rows)
+    if batch.quarantined:
+        staged.quarantine = write_parts(stage.workspace, stage.workspace.quarantine / folder, "extract",
+                                        Quarantined._fields, batch.quarantined)
+    out = sum(part.rows for part in staged.parts)
+    staged.balance = extract_balance(batch, out)
+    staged.warnings = list(batch.warnings)
+    return staged
+
+
+def extract_balance(batch: VintageBatch, out: int) -> dict[str, int]:
+    """Return where the document's cells went; a source that does not count what it reads is taken at its rows."""
+    aside = {f"set aside: {reason}": count for reason, count in sorted(batch.set_aside.items()) if count}
+    rest = out + len(batch.quarantined) + sum(aside.values())
+    quarantined = {"quarantined": len(batch.quarantined)} if batch.quarantined else {}
+    return balanced({"in": batch.rows_read or rest, "out": out} | quarantined | aside)
+
+
+def _kept_for_picture(rows: Iterable[StagedRecord], staged: StagedBatch) -> Iterator[StagedRecord]:
+    """Pass the rows on, keeping those that the raw picture shows."""
+    year, main, picture = str(staged.picture_year), staged.main, staged.picture
+    every_year = not staged.picture_year
+    for row in rows:
+        if row[2] == main and (every_year or row[3] == year) and row[7] != AGGREGATE and len(picture) < PICTURE_ROWS:
+            picture.append(row)
+        yield row
+
+
+def main_indicator(asked: Sequence[str], scopes: Sequence[Scope]) -> str:
+    """Return the indicator of the picture: the first one asked for that the batch has."""
+    held = {scope.indicator for scope in scopes}
+    return next((name for name in asked if name in held), asked[0])
+
+
+def picture_year(scopes: Sequence[Scope], main: str, asked: int, vintage: Vintage) -> int:
+    """Return the one year of the picture: the one asked for, else this year where the vintage has it, else its latest.
+
+    Raises UsageError for a year the vintage does not have.
+    """
+    years = sorted({year for scope in scopes if scope.indicator == main for year in scope.years})
+    if not years:
+        return asked or datetime.now(UTC).year
+    if asked and asked not in years:
+        raise UsageError(f"{described(vintage)} has no year {asked}: it has {years[0]} to {years[-1]}",
+                         safe="nothing was changed", next_command=f"choose another --year, e.g. --year {years[-1]}")
+    this_year = datetime.now(UTC).year
+    return asked or (this_year if this_year in years else years[-1])
+
+
+def write_raw_picture(workspace: Workspace, batch: StagedBatch, channel: str) -> Part:
+    """Write results/Countries_by_GDP.json: values as strings, names and codes as the source gives them."""
+    write_json(workspace.raw_picture, [
+        {"Country": row.name, "Code": row.code, "GDP": row.raw, "Unit": row.unit, "Scale": row.scale, "Year": row.year,
+         "Status": row.status, "Indicator": row.indicator, "Dataset": batch.vintage.dataset,
+         "Vintage": batch.vintage.label, "Channel": channel, "Extracted_At": batch.fetched_at, "Locator": row.locator}
+        for row in batch.picture])
+    return make_part(workspace, workspace.raw_picture, len(batch.picture))
+
+
+def vintage_folder(vintage: Vintage) -> str:
+    """Return DATASET/VINTAGE, safe as a path."""
+    return f"{vintage.dataset.replace(':', '-').replace('/', '-')}/{vintage.slug}"
+
+
+def vintage_of(manifest: Manifest) -> Vintage:
+    """Return the vintage of an extract manifest's picture."""
+    at = manifest.facts["picture"]["batch"]
+    return Vintage(**manifest.facts["batches"][at]["vintage"])
+
+
+def described(vintage: Vintage, channel: str = "") -> str:
+    """Return a vintage as a person says it: "imf-weo October 2025 (by imf)"."""
+    year, dash, month = vintage.label.partition("-")
+    known = dash and month.isdigit() and len(month) == 2 and 1 <= int(month) <= 12 and year.isdigit()
+    label = f"{ENGLISH_MONTHS[int(month) - 1]} {year}" if known else vintage.label
+    updated = f", updated {vintage.updated[:10]}" if vintage.updated else ""
+    observed = ", date observed" if vintage.dating == "observed" else ""
+    return f"{vintage.dataset} {label}{updated}{observed}" + (f" (by {channel})" if channel else "")
+
+
+def held_vintage(workspace: Workspace) -> Vintage | None:
+    """Return the vintage of the database's picture, None without a database."""
+    from targets import open_target
+
+    rows = open_target("sqlite", workspace).query("picture_vintage", {})
+    return Vintage(rows[0]["dataset"], rows[0]["label"], rows[0]["published"], rows[0]["updated"]) if rows else None
+
+
+def summed(balances: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Return the sum of several balances."""
+    total: Counter[str] = Counter()
+    for balance in balances:
+        total.update(balance)
+    return {"in": 0, "out": 0} | dict(total)
