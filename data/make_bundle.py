@@ -43,9 +43,11 @@ Row = tuple[str, str, str, int, float, str | None, str | None, str | None]
 
 
 def rows_of(panel: Path) -> list[Row]:
-    """Return the panel's rows of our indicators, sorted by series and year. Stops for a unit that is not expected."""
+    """Return the panel's rows of our indicators, sorted by series and year. Exits for a unit that is not expected."""
     table = pyarrow.parquet.read_table(panel, columns=COLUMNS, filters=[("concept", "in", list(INDICATORS))])
-    rows: list[Row] = sorted(zip(*(table[name].to_pylist() for name in COLUMNS), strict=True),
+    # By way of strings: numpy takes an absent entry of a dictionary column for the dictionary's last one.
+    columns = [table[name].cast("string") if name not in ("year", "value") else table[name] for name in COLUMNS]
+    rows: list[Row] = sorted(zip(*(column.to_numpy().tolist() for column in columns), strict=True),
                              key=lambda row: row[:4])
     for concept, units, scales in {(row[0], row[5], row[6]) for row in rows}:
         if (units or "") not in EXPECTED[concept][0] or (scales or "") not in EXPECTED[concept][1]:

@@ -1,8 +1,8 @@
 """The file of the bundled vintages: a header in JSON, then one line a series, compressed with xz.
 
     {"format": "world-economies-vintages", "version": 1, "indicators": {...}, "vintages": {...}, "sha256": "..."}
-    NGDPD|694|2025-04|2023|1990|54.036,49.118,...,188.271
-    NGDPD|NGA|2025-10|2024|1990|62.163,...
+    NGDPD|694|2025-04|2024.0|1990|62.165,60.131,52.275,...
+    NGDPD|NGA|2025-10|2024|1990|87.542,84.676,73.614,...
 
 A line is indicator, area as published, vintage, last actual year as published ("" for none), first year and the
 figures year by year, an empty one where the year has none. Plain text, so that `xz -dc FILE | grep '^NGDPD|694|'`
@@ -29,7 +29,7 @@ _MEMORY = 64 << 20
 _FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": 8 << 20, "lp": 0, "pb": 0}]
 
 
-class BundleDamaged(ValueError):
+class BundleDamaged(Exception):
     """The bytes are not a whole and unaltered bundle; the message says in a few words why."""
 
 
@@ -83,20 +83,30 @@ class Bundle:
         for line in self.lines[vintage]:
             indicator, area, _, last_actual, first_year, values = line.split("|")
             if indicator in wanted:
-                if not first_year.isdecimal():
+                if not (first_year.isdecimal() and len(first_year) == 4):
                     raise BundleDamaged(f"a line of {area} has no first year")
                 yield Series(indicator, area, vintage, last_actual, int(first_year), values.split(","))
 
 
 def encode(indicators: Mapping[str, Kind], series: Iterable[Series]) -> bytes:
-    """Return the file's bytes, the same for the same figures in any order."""
+    """Return the file's bytes, the same for the same figures in any order. Raises ValueError for a field that would
+    read as two.
+    """
     ordered = sorted(series, key=lambda each: each[:3])
-    body = "".join(f"{'|'.join(each[:4])}|{each.first_year}|{','.join(each.values)}\n" for each in ordered).encode()
+    body = "".join(map(_line, ordered)).encode()
     header = {"format": FORMAT, "version": VERSION, "sha256": sha256(body).hexdigest(),
               "indicators": {name: asdict(kind) for name, kind in indicators.items()},
               "vintages": _parts(ordered)}
     text = json.dumps(header, separators=(",", ":")).encode() + b"\n" + body
     return lzma.compress(text, check=lzma.CHECK_CRC64, filters=_FILTERS)
+
+
+def _line(series: Series) -> str:
+    values = ",".join(series.values)
+    line = f"{'|'.join(series[:4])}|{series.first_year:04d}|{values}"
+    if line.count("|") != 5 or values.count(",") != len(series.values) - 1 or "\n" in line:
+        raise ValueError(f"a field of {series[:3]} holds a mark that separates fields")
+    return line + "\n"
 
 
 def _parts(series: Iterable[Series]) -> dict[str, dict[str, dict[str, Any]]]:
@@ -117,12 +127,14 @@ def decode(data: bytes) -> Bundle:
         header = json.loads(head)
         if header["format"] != FORMAT or header["version"] != VERSION:
             raise BundleDamaged(f"its header does not say {FORMAT} {VERSION}")
-        indicators = {name: Kind(**kind) for name, kind in header["indicators"].items()}
-        vintages = {label: {name: Part(part["figures"], tuple(part["years"])) for name, part in parts.items()}
-                    for label, parts in header["vintages"].items()}
         if header["sha256"] != sha256(body).hexdigest():
             raise BundleDamaged("its sha256 is not that of its figures")
-    except (KeyError, TypeError, AttributeError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        indicators = {name: Kind(str(kind["unit"]), str(kind["scale"]), int(kind["decimals"]))
+                      for name, kind in header["indicators"].items()}
+        vintages = {label: {name: Part(int(parts[name]["figures"]), tuple(map(int, parts[name]["years"])))
+                            for name in indicators if name in parts}
+                    for label, parts in header["vintages"].items()}
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise BundleDamaged("its header cannot be read") from error
     return Bundle(indicators, vintages, _by_vintage(body, vintages))
 
@@ -142,8 +154,10 @@ def _unpacked(data: bytes) -> bytes:
 
 def _by_vintage(body: bytes, vintages: Iterable[str]) -> dict[str, list[str]]:
     lines: dict[str, list[str]] = {label: [] for label in vintages}
+    if body and not body.endswith(b"\n"):
+        raise BundleDamaged("its last line has no end")
     try:
-        for number, line in enumerate(body.decode().splitlines(), 2):
+        for number, line in enumerate(body.decode().split("\n")[:-1], 2):
             if line.count("|") != 5:
                 raise BundleDamaged(f"line {number} has not six fields")
             lines[line.split("|", 3)[2]].append(line)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
-from functools import partial
+from functools import lru_cache, partial
 from itertools import repeat
 from typing import TYPE_CHECKING, cast
 
@@ -36,9 +36,7 @@ class Source(BaseSource):
     dataset = WEO
 
     def fetch(self, request: Request, http: Http) -> Iterator[RawDocument]:
-        """Yield the file that comes with the project. Raises SourceNonsense where it is missing, UsageError for a
-        --vintage that is none.
-        """
+        """Yield the file. Raises SourceNonsense where it is missing, UsageError for a --vintage of another form."""
         if not FILE.is_file():
             raise _nonsense(f"data/{FILE.name} is missing: the file that comes with the project", str(FILE))
         parameters = {}
@@ -72,8 +70,11 @@ def _label(text: str) -> str:
 
 def _opened(document: RawDocument, where: str) -> Bundle:
     try:
-        return decode(document.body)
-    except BundleDamaged as error:
+        bundle = decode(document.body)
+        for label in bundle.vintages:
+            parse_vintage_option(label)
+        return bundle
+    except (BundleDamaged, ValueError) as error:
         raise _nonsense(f"The bundled vintages cannot be read: {error}", where) from error
     except OSError as error:
         raise _nonsense(f"The bundled vintages cannot be read: {error.strerror}", where) from error
@@ -132,10 +133,15 @@ def _records(series: Series, bundle: Bundle) -> Iterator[StagedRecord]:
     """Make the records of one series, with no Python code run for each figure but where a year has none."""
     code, indicator, values = series.area, series.indicator, series.values
     kind = bundle.indicators[indicator]
-    last, numbers = last_actual_year(series.last_actual), range(series.first_year, series.first_year + len(values))
-    years = list(map(str, numbers))
-    statuses = [status_of(number, last) for number in numbers]
+    years, statuses = _years(series.first_year, len(values), series.last_actual)
     locators = map(f"{series.vintage}/{code}/{indicator}/".__add__, years)
     records = map(_record, zip(repeat(code), repeat(""), repeat(indicator), years, values, repeat(kind.unit),
                                repeat(kind.scale), statuses, locators, strict=False))
     return records if "" not in values else (record for record in records if record.raw)
+
+
+@lru_cache(maxsize=1024)
+def _years(first: int, count: int, last_actual: str) -> tuple[list[str], list[str]]:
+    """Return the years as text and the status of each; a few hundred forms serve the ten thousand series."""
+    last, numbers = last_actual_year(last_actual), range(first, first + count)
+    return list(map(str, numbers)), [status_of(number, last) for number in numbers]
