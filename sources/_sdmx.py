@@ -95,7 +95,7 @@ def _part(event: str, element: etree._Element, url: str) -> Iterator[Part]:
     name = _local(element)
     if event == "start":
         if name == "DataSet":
-            yield Part(DATASET, _attributes(element), [])
+            yield Part(DATASET, _own(element), [])  # its children are not there yet, or only some of them
         return
     parent = element.getparent()
     if name == "DataSet":
@@ -115,7 +115,7 @@ def _told(name: str, element: etree._Element) -> Part:
 
 
 def _attributes(element: etree._Element) -> dict[str, str]:
-    found = {str(name): str(value) for name, value in element.attrib.items()}
+    found = _own(element)
     for child in element:
         name = _local(child)
         if name == "Value":
@@ -124,6 +124,10 @@ def _attributes(element: etree._Element) -> dict[str, str]:
             for value in child:
                 found.update(_pair(value))
     return found
+
+
+def _own(element: etree._Element) -> dict[str, str]:
+    return {str(name): str(value) for name, value in element.attrib.items()}
 
 
 def _pair(value: etree._Element) -> dict[str, str]:

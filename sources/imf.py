@@ -75,7 +75,10 @@ class Source(BaseSource):
 
 def _address(base: str, indicators: Sequence[str]) -> tuple[str, bool]:
     """Return the URL to ask, and whether it speaks for some economies only."""
-    split = urlsplit(base)
+    try:
+        split = urlsplit(base)
+    except ValueError:
+        return base, True  # no address at all: asking it says so
     path = split.path.rstrip("/")
     key = path.rpartition("/")[2]
     if _KEY.fullmatch(key):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 MOST_PAGES = 1000  # a WDI indicator has two pages of 10,000; more than this is no answer but an attack or a fault
 _YEAR = re.compile(r"[0-9]{4}")
-_NUMBER = re.compile(r"[0-9]{1,9}")
+_NUMBER = re.compile(r"[0-9]{1,12}")
 
 
 class _Page(NamedTuple):
@@ -86,7 +86,11 @@ class Source(BaseSource):
         missing = {each: problems.get(each, "no answer") for each in wanted if each not in pages}
         warnings = warn_missing("The World Bank", wanted, missing, data[0].url)
         aggregates = _aggregates([document for document in documents if document.kind == "countries"], warnings)
-        yield _batch(pages, _vintage(pages, data[0].url), aggregates, warnings)
+        batch = _batch(pages, _vintage(pages, data[0].url), aggregates, warnings)
+        staged = {scope.indicator for scope in batch.scopes}
+        empty = {each: "no yearly figure in the answer" for each in pages if each not in staged}
+        batch.warnings += warn_missing("The World Bank", wanted, empty, data[0].url)
+        yield batch
 
 
 # --- pages --------------------------------------------------------------------------------------------------------
@@ -228,7 +232,7 @@ def _batch(pages: dict[str, list[_Page]], vintage: Vintage, aggregates: set[str]
         answers[indicator] = _answer(indicator, found, aggregates, batch)
     batch.scopes = [Scope(vintage, indicator, tuple(sorted(answer.years)), complete=True)
                     for indicator, answer in answers.items() if answer.records]
-    batch.decimals = {indicator: answer.decimals for indicator, answer in answers.items()}
+    batch.decimals = {scope.indicator: answers[scope.indicator].decimals for scope in batch.scopes}
     batch.rows = [record for answer in answers.values() for record in answer.records]
     return batch
 
