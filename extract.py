@@ -125,8 +125,9 @@ def go_on(stage: Stage, before: Manifest) -> ExitCode:
 def told_of(manifest: Manifest) -> dict[str, Any]:
     """Return what the summary's first line says of a run."""
     vintage = staging.vintage_of(manifest)
-    return {"dataset": vintage.dataset, "vintage": vintage.label, "channel": manifest.facts["channel"],
-            "described": staging.described(vintage, manifest.facts["channel"]), "fallbacks": manifest.facts["fallbacks"]}
+    channel, fallbacks = manifest.facts["channel"], manifest.facts["fallbacks"]
+    return {"dataset": vintage.dataset, "vintage": vintage.label, "channel": channel, "fallbacks": fallbacks,
+            "described": staging.described(vintage, channel)}
 
 
 def name_unfinished(stage: Stage) -> None:
@@ -211,7 +212,7 @@ def again_from_archive(stage: Stage, meter: Meter, archive: Archive, code: str,
     asked = run.facts["archive_id"] if run else stage.options.from_archive
     archive_id = (archive.latest() or "latest") if asked == "latest" else asked
     documents = archive.load(archive_id)
-    name = archive.record(archive_id)["source"]
+    name = archive.read(archive_id)["source"]
     source = sources.open_source(name)
     started(stage, f"parsing archive {archive_id} again")
     fetched = Fetched(name, source, archive_id, documents, fingerprints(source, documents),

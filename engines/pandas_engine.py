@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,10 +32,9 @@ Column = np.ndarray[Any, np.dtype[Any]]
 def clean(job: CleanJob) -> CleanBatch:
     """Clean one vintage; see engines for what goes in and comes out."""
     frame = read(job)
-    frame["iso3"] = _identities(frame, job)
-    figures, faults = _figures(frame, job)
-    frame = frame.assign(**figures)
-    frame["fate"], frame["rule"] = _fates(frame, faults)
+    _add(frame, iso3=_identities(frame, job))
+    _add(frame, **_figures(frame, job))
+    _add(frame, **_fates(frame))
     world = _world(frame, job)
     _mark_duplicates(frame)
     quarantined = _quarantine(frame, job)
@@ -52,20 +52,25 @@ def clean(job: CleanJob) -> CleanBatch:
 
 
 def read(job: CleanJob) -> pd.DataFrame:
-    """Return the staged parts as one frame of texts, columns as in StagedRecord."""
+    """Return the staged parts as one frame of texts, columns as in StagedRecord, its year as year_text."""
     frames = [pd.read_csv(path, dtype=object, na_filter=False, encoding="utf-8", engine="c", skip_blank_lines=False)
               for path in job.files]
     frame = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
-    return frame[list(StagedRecord._fields)]
+    return frame[list(StagedRecord._fields)].rename(columns={"year": "year_text"})
 
 
-def _mapped(keys: Sequence[Any] | pd.Series[Any], rule: Callable[[Any], Any]) -> Column:
+def _add(frame: pd.DataFrame, **columns: Column) -> None:
+    """Add columns as plain Python objects: the same speed and results whether or not pyarrow is installed."""
+    for name, values in columns.items():
+        frame[name] = pd.Series(values, dtype=object if values.dtype == object else None, index=frame.index)
+
+
+def _mapped(keys: Column | pd.Series[Any], rule: Callable[[Any], Any]) -> Column:
     """Apply a rule once to each distinct key and return its result for every row, as objects."""
     codes, distinct = pd.factorize(np.asarray(keys, dtype=object))
     results = np.empty(len(distinct), dtype=object)
-    for number, key in enumerate(distinct):
-        results[number] = rule(key)
-    return results[codes] if len(distinct) else np.empty(0, dtype=object)
+    results[:] = [rule(key) for key in distinct]
+    return results[codes]
 
 
 def _identities(frame: pd.DataFrame, job: CleanJob) -> Column:
@@ -74,25 +79,25 @@ def _identities(frame: pd.DataFrame, job: CleanJob) -> Column:
     return _mapped(keys, lambda key: job.identity.resolve(*key.split(_SEPARATOR, 1)))
 
 
-def _figures(frame: pd.DataFrame, job: CleanJob) -> tuple[dict[str, Column], Column]:
-    """Return the columns value_text, decimals, year, forecast, and for every row why its unit is not usable."""
+def _figures(frame: pd.DataFrame, job: CleanJob) -> dict[str, Column]:
+    """Return the columns value_text, decimals, year, forecast, and why a cell or its unit is not usable."""
     numbers = _mapped(frame["raw"], lambda raw: cleaning.parse_number(raw, job.decimal_mark))
     triples = (frame["indicator"] + _SEPARATOR + frame["unit"] + _SEPARATOR + frame["scale"]).to_numpy()
     places = _mapped(triples, lambda key: _places(*key.split(_SEPARATOR)))
     texts = np.array([number.text for number in numbers], dtype=object)
     for place in {p for p in places if isinstance(p, int) and p}:
         here = places == place
-        texts[here] = _mapped(texts[here], lambda text, by=place: cleaning.shifted(text, by))
+        texts[here] = _mapped(texts[here], partial(cleaning.shifted, places=place))
     moved = np.array([p if isinstance(p, int) else 0 for p in places], dtype=np.int64)
     written = np.array([number.decimals for number in numbers], dtype=np.int64)
     for indicator, stated in job.decimals.items():
         written[(frame["indicator"] == indicator).to_numpy()] = stated
-    columns = {
-        "value_text": texts, "decimals": written - moved, "year": _mapped(frame["year"], cleaning.year_of),
+    return {
+        "value_text": texts, "decimals": written - moved, "year": _mapped(frame["year_text"], cleaning.year_of),
         "forecast": _mapped(frame["status"], {ACTUAL: 0, FORECAST: 1}.get),
         "fault": np.array([number.fault for number in numbers], dtype=object),
+        "unit_fault": np.array(["" if isinstance(p, int) else p for p in places], dtype=object),
     }
-    return columns, np.array(["" if isinstance(p, int) else p for p in places], dtype=object)
 
 
 def _places(indicator: str, unit: str, scale: str) -> int | str:
@@ -106,9 +111,9 @@ def _places(indicator: str, unit: str, scale: str) -> int | str:
     return exponent - (known.exponent if known else 0)
 
 
-def _fates(frame: pd.DataFrame, unit_faults: Column) -> tuple[Column, Column]:
-    """Return for every row why it leaves ("" where it stays) and the sentence of the rule that refused it."""
-    iso3, fault = frame["iso3"].to_numpy(), frame["fault"].to_numpy()
+def _fates(frame: pd.DataFrame) -> dict[str, Column]:
+    """Return for every row why it leaves ("" where it stays) and the name of the rule that refused it."""
+    iso3, fault, unit_faults = (frame[name].to_numpy() for name in ("iso3", "fault", "unit_fault"))
     no_value = (frame["value_text"].to_numpy() == "") & (fault == "")
     year_missing = np.array([year is None for year in frame["year"]], dtype=bool)
     unknown = iso3 == UNKNOWN
@@ -118,8 +123,7 @@ def _fates(frame: pd.DataFrame, unit_faults: Column) -> tuple[Column, Column]:
         [_AGGREGATE, _QUARANTINED, _NO_VALUE, _QUARANTINED], _STAYS).astype(object)
     rule = np.select([unknown, fault != "", year_missing, unit_faults != ""],
                      ["identity", "number", "year", "unit"], "").astype(object)
-    frame["unit_fault"] = unit_faults
-    return fate, rule
+    return {"fate": fate, "rule": rule}
 
 
 def _mark_duplicates(frame: pd.DataFrame) -> None:
@@ -137,19 +141,30 @@ def _mark_duplicates(frame: pd.DataFrame) -> None:
 def _quarantine(frame: pd.DataFrame, job: CleanJob) -> list[Quarantined]:
     """Return the rows that could not be used, and those a later row of the file superseded, each with its reason."""
     out = frame[frame["fate"].isin([_QUARANTINED, _SUPERSEDED])]
-    found = []
-    for row in out.itertuples(index=False):
-        detail = {
-            "identity": lambda r: job.identity.explain(r.code, r.name), "number": lambda r: f"{r.raw!r} {r.fault}",
-            "year": lambda _: "the year is none", "unit": lambda r: r.unit_fault,
-            "superseded": lambda r: f"a later row says otherwise for {r.iso3}, {r.indicator}, {r.year}",
-        }[row.rule](row)
-        found.append(Quarantined(row.rule, row.locator, row.raw, detail))
-    return found
+    return [Quarantined(row["rule"], row["locator"], row["raw"], _detail(row, job)) for row in _dicts(out)]
+
+
+def _detail(row: dict[str, Any], job: CleanJob) -> str:
+    """Return for a person why a row could not be used."""
+    rule = row["rule"]
+    if rule == "identity":
+        return job.identity.explain(row["code"], row["name"])
+    if rule == "number":
+        return f"{row['raw']!r} {row['fault']}"
+    if rule == "year":
+        return f"{row['year_text']!r} is no year"
+    if rule == "unit":
+        return str(row["unit_fault"])
+    return f"a later row says otherwise for {row['iso3']}, {row['indicator']}, {row['year']}"
+
+
+def _dicts(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a small frame as dictionaries of plain Python values."""
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def _balance(frame: pd.DataFrame) -> dict[str, int]:
-    counts = Counter(frame["fate"])
+    counts = Counter(frame["fate"].to_numpy())
     names = {_STAYS: "out", _QUARANTINED: "quarantined"}
     return {"in": len(frame), "out": counts.pop(_STAYS, 0)} | {names.get(n, n): c for n, c in sorted(counts.items())}
 
@@ -170,9 +185,9 @@ def _in_picture(frame: pd.DataFrame, job: CleanJob) -> pd.Series[bool]:
 def _world(frame: pd.DataFrame, job: CleanJob) -> Decimal | None:
     """Return the World row's GDP in the canonical unit, however its thousands marks are written."""
     rows = frame[(frame["iso3"] == WORLD) & _in_picture(frame, job) & (frame["unit_fault"] == "")]
-    for row in rows.itertuples(index=False):
-        places = _places(row.indicator, row.unit, row.scale)
-        text = cleaning.lenient_number(row.raw)
+    for row in _dicts(rows):
+        places = _places(row["indicator"], row["unit"], row["scale"])
+        text = cleaning.lenient_number(row["raw"])
         if text and isinstance(places, int):
             return Decimal(cleaning.shifted(text, places))
     return None
@@ -203,9 +218,9 @@ def _jumps(kept: pd.DataFrame, job: CleanJob) -> list[tuple[str, str]]:
     return found
 
 
-def _records(kept: pd.DataFrame) -> zip[Any]:
+def _records(kept: pd.DataFrame) -> Iterator[CleanRecord]:
     columns = [kept[name].tolist() for name in CleanRecord._fields]
-    return map(CleanRecord._make, zip(*columns, strict=True))  # type: ignore[return-value]
+    return map(CleanRecord._make, zip(*columns, strict=True))
 
 
 def _digest(kept: pd.DataFrame) -> str:

@@ -39,6 +39,7 @@ _CURRENCY = re.compile(r"^([+-]?)(?:US\$|USD|\$)" + _SPACE + "*", re.IGNORECASE)
 _DASHES = re.compile("^[\u2010-\u2015\u2212-]+$")
 _NOTHING = frozenset({"", "n/a", "na", "n.a", "n.a.", "nan", "none", "null", "nil", "not available", ".", "..", "...",
                       "…"})
+_CANONICAL = re.compile(r"-?(?:[1-9][0-9]{0,14}|0)(?:\.[0-9]{0,14}[1-9])?")
 _PLAIN = re.compile(r"^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)$")
 _GROUPED = re.compile(r"^[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?$")
 _SPACED = re.compile(rf"^[+-]?[0-9]{{1,3}}(?:{_SPACE}[0-9]{{3}})+(?:\.[0-9]*)?$")
@@ -52,6 +53,8 @@ def parse_number(raw: str, decimal_mark: str = ".") -> Number:
     decimal_mark: "." or ","; with "," the point is the thousands mark.
     Thousands groups must be well formed: "1115,494,312" is refused, not repaired.
     """
+    if decimal_mark == "." and _CANONICAL.fullmatch(raw) and raw != "-0":  # nearly every cell: nothing to clean
+        return Number(raw, len(raw.partition(".")[2]), "")
     text = _YEAR_NOTE.sub("", _FOOTNOTE.sub("", _SORT_KEY.sub("", raw)))
     text = _MARKS.sub("", text).strip(SPACES)
     if _is_nothing(text):
