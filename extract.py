@@ -20,7 +20,7 @@ from pipeline import checkpoints, options, plan, staging
 from pipeline.archive import Archive, Recalled
 from pipeline.checkpoints import Manifest, Meter
 from pipeline.documents import RawDocument
-from pipeline.errors import ExitCode, SourceError, SourceUnreachable
+from pipeline.errors import CheckpointError, ExitCode, SourceError, SourceUnreachable, UsageError
 from pipeline.http import Http
 from pipeline.stage import Stage, finished, run_stage, started
 from sources import BaseSource, Request
@@ -65,6 +65,16 @@ def request_of(stage: Stage, name: str) -> Request:
                    unit=chosen.unit, dataset=chosen.dataset)
 
 
+def check(request: Request) -> None:
+    """Refuse options that cannot go together. Raises UsageError."""
+    if request.source != options.AUTO:
+        sources.open_source(request.source)  # an unknown name is told before anything else
+    elif request.inputs or request.url:
+        what = "--input" if request.inputs else "--url"
+        raise UsageError(f"{what} needs a --source that says how to read it", safe="nothing was read or changed",
+                         next_command="python extract.py --help   # lists the sources")
+
+
 def identity(request: Request, year: int) -> dict[str, Any]:
     """Return what makes two runs the same before anything is fetched: the options that matter, the input's bytes."""
     return {
@@ -81,7 +91,11 @@ def earlier_run(stage: Stage, parameters: dict[str, Any], code: str) -> Manifest
     if stage.options.fresh:
         return None
     for run_id in checkpoints.run_ids(stage.workspace):
-        manifest = checkpoints.read_manifest(stage.workspace, run_id, "extract")
+        try:
+            manifest = checkpoints.read_manifest(stage.workspace, run_id, "extract")
+        except CheckpointError as error:
+            stage.report.warn(f"run {run_id} cannot be gone on with: {error.what} ({error.where})")
+            continue
         if manifest and manifest.parameters == parameters and manifest.code == code:
             return manifest
     return None
@@ -95,8 +109,7 @@ def body(stage: Stage) -> ExitCode:
     if stage.options.from_archive:
         return again_from_archive(stage, meter, archive, code)
     request = request_of(stage, stage.options.source)
-    if request.source != options.AUTO:
-        sources.open_source(request.source)  # an unknown name is told before anything else
+    check(request)
     parameters = identity(request, stage.options.year)
     before = earlier_run(stage, parameters, code)
     whole = before is not None and not checkpoints.damage(stage.workspace, before.parts)

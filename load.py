@@ -14,12 +14,12 @@ from typing import Any
 from history.model import Vintage, Witness
 from pipeline import checkpoints, options, plan, staging
 from pipeline.checkpoints import Manifest, Meter
-from pipeline.errors import ExitCode
+from pipeline.errors import CheckpointError, ExitCode
 from pipeline.parts import read_rows
 from pipeline.stage import Stage, finished, run_stage, started
 from rules.identity import Identity
 from rules.records import CleanRecord
-from targets import BaseTarget, Batch, Picture, open_target
+from targets import BaseTarget, Batch, Counts, Picture, open_target
 from utils import PROJECT, Parser, Workspace, add_common_options
 
 
@@ -27,7 +27,8 @@ def build_parser() -> Parser:
     """Return the parser of load.py."""
     parser = Parser(prog="load.py", formatter_class=RawDescriptionHelpFormatter, description=(
         "Publish what transform cleaned in the database, all or nothing.\n\n"
-        "  python load.py\n"))
+        "  python load.py\n"
+        "  python load.py --rebuild\n"))
     options.add_load_options(parser)
     add_common_options(parser)
     return parser
@@ -36,39 +37,70 @@ def build_parser() -> Parser:
 def body(stage: Stage) -> ExitCode:
     """Publish the batches of the current run that the ledger does not hold, and the picture."""
     meter = Meter()
-    target = open_target(stage.options.target, stage.workspace)
+    rebuild = stage.options.rebuild
+    target = open_target(stage.options.target, stage.workspace, rebuild=rebuild)
     before = checkpoints.require(stage.workspace, "transform")
     origin = checkpoints.require(stage.workspace, "extract")
-    batches = before.facts["batches"]
+    if not rebuild and not plan.why_run(stage.workspace, "load", before.run_id, stage.options):
+        stage.report.emit("skipped", "skipped: its checkpoint is whole and nothing before it changed")
+        return ExitCode.DONE
+    batches = [(told, before, origin) for told in before.facts["batches"]]
+    if rebuild:
+        batches = kept_batches(stage)
     started(stage, f"publishing {len(batches)} vintage(s) in {stage.options.target}")
     figures = witnesses = 0
     with target:
-        table = json.loads((PROJECT / "data" / "country_region_table.json").read_text(encoding="utf-8"))
-        identity = Identity(table)
-        target.describe(identity.countries(), identity.version)
+        describe(target)
         # Newest first: the target keeps the figures of the newest vintage, and need not write any older one.
-        for told in sorted(batches, key=lambda each: Vintage(**each["vintage"]).order, reverse=True):
-            counts = publish(stage.workspace, target, told, before, origin)
-            figures, witnesses = figures + counts[0], witnesses + counts[1]
+        for told, after, by in sorted(batches, key=lambda each: Vintage(**each[0]["vintage"]).order, reverse=True):
+            counts = publish(stage.workspace, target, told, after, by)
+            figures, witnesses = figures + counts.figures, witnesses + counts.witnesses
         target.show(picture_of(stage.workspace, before, origin))
-    total = before.balance["out"]
+    total = sum(told["balance"]["out"] for told, _, _ in batches)
     finish(stage, meter, before, total)
     finished(stage, f"{total:,} figures in {len(batches)} vintage(s), {figures:,} of the newest written",
              rows_in=total, rows_out=total, figures=figures, witnesses=witnesses)
     return ExitCode.DONE
 
 
+def describe(target: BaseTarget) -> None:
+    """Bring the target's countries up to the project's table."""
+    identity = Identity(json.loads((PROJECT / "data" / "country_region_table.json").read_text(encoding="utf-8")))
+    target.describe(identity.countries(), identity.version)
+
+
+def kept_batches(stage: Stage) -> list[tuple[Mapping[str, Any], Manifest, Manifest]]:
+    """Return the batches of every run whose clean records are whole, for a rebuild; others are named and left out."""
+    found = []
+    for run_id in reversed(checkpoints.run_ids(stage.workspace)):  # of equal vintages the later run is the newer word
+        try:
+            after = checkpoints.read_manifest(stage.workspace, run_id, "transform")
+            origin = checkpoints.read_manifest(stage.workspace, run_id, "extract")
+        except CheckpointError as error:
+            stage.report.warn(f"run {run_id} is left out: {error.what}")
+            continue
+        if after is None or origin is None:
+            continue
+        for told in after.facts["batches"]:
+            fault = checkpoints.damage(stage.workspace, [p for p in after.parts if p.relative_path in told["parts"]])
+            if fault:
+                vintage = staging.described(Vintage(**told["vintage"]))
+                stage.report.warn(f"{vintage} of run {run_id} is left out: {fault}")
+            else:
+                found.append((told, after, origin))
+    return found
+
+
 def publish(workspace: Workspace, target: BaseTarget, told: Mapping[str, Any], before: Manifest,
-            origin: Manifest) -> tuple[int, int]:
-    """Publish one vintage; returns figures written and witnesses added."""
+            origin: Manifest) -> Counts:
+    """Publish one vintage."""
     facts = origin.facts
     witness = Witness(channel=facts["channel"], archive_id=facts["archive_id"], digest=told["digest"],
                       sha256=facts["documents"][0]["fingerprint"], fetched_at=told["fetched_at"],
                       url=facts["documents"][0]["url"])
     batch = Batch(Vintage(**told["vintage"]), told["digest"], told["balance"]["out"], clean_records(workspace, told),
                   witness, before.run_id, before.facts["accepted"])
-    counts = target.publish(batch, batch.batch_id)
-    return counts.figures, counts.witnesses
+    return target.publish(batch, batch.batch_id)
 
 
 def clean_records(workspace: Workspace, told: Mapping[str, Any]) -> Iterator[CleanRecord]:

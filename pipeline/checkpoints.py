@@ -215,11 +215,14 @@ def require(workspace: Workspace, stage: str, *, next_command: str = "") -> Mani
 
 def why_run(workspace: Workspace, stage: str, run_id: str, parameters: dict[str, Any], code: str) -> str:
     """Return why a stage after extract must run, "" where its checkpoint still stands."""
-    manifest = read_manifest(workspace, run_id, stage)
+    before = STAGES[STAGES.index(stage) - 1]
+    try:
+        manifest = read_manifest(workspace, run_id, stage)
+        earlier = read_manifest(workspace, run_id, before)
+    except CheckpointError as error:
+        return f"{error.where}: {error.what}"
     if manifest is None:
         return "it has no checkpoint yet"
-    before = STAGES[STAGES.index(stage) - 1]
-    earlier = read_manifest(workspace, run_id, before)
     reasons: Sequence[tuple[bool, str]] = (
         (earlier is None or manifest.inputs.get(before) != earlier.digest, f"{before} has other results"),
         (manifest.code != code, "its code changed"),

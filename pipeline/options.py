@@ -91,6 +91,8 @@ def add_transform_options(parser: Parser) -> None:
 def add_load_options(parser: Parser) -> None:
     """Add what load.py takes."""
     parser.lasting("--target", default="sqlite", metavar="NAME", help=f"{', '.join(targets.names())} (default: sqlite)")
+    parser.add_argument("--rebuild", action="store_true",
+                        help="make the database again from every kept clean record; your own tables in it stay")
 
 
 def add_report_options(parser: Parser, *, year: bool = True) -> None:

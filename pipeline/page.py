@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from pipeline.tables import Report, shown
+from pipeline.tables import Report, columns_of, shown
 from utils import VERSION, Workspace, atomic_file
 
 _STYLE = """
@@ -30,17 +30,17 @@ def write_page(workspace: Workspace, report: Report) -> None:
     def table(rows: Sequence[Mapping[str, Any]], measure: str) -> str:
         if not rows:
             return "<p>(none)</p>"
-        columns = [name for name in rows[0] if any(row[name] not in (None, "") for row in rows)]
+        columns = columns_of(rows)
         right = {name for name in columns if any(isinstance(row[name], (int, float)) for row in rows)}
         largest = max(float(row[measure]) for row in rows) or 1.0
 
         def cell(row: Mapping[str, Any], name: str) -> str:
-            text = f'<td{" class=n" if name in right else ""}>{escape(shown(name, row[name]))}</td>'
+            text = f'<td{" class=n" if name in right else ""}>{escape(shown(name, row))}</td>'
             if name == measure:
                 text += f'<td class=bar><i style="width:{100 * float(row[name]) / largest:.1f}%"></i></td>'
             return text
 
-        head = "".join(f'<th{" class=n" if name in right else ""}>{escape(name.replace("_", " "))}</th>'
+        head = "".join(f'<th{" class=n" if name in right else ""}>{escape(columns[name])}</th>'
                        + ("<th></th>" if name == measure else "") for name in columns)
         lines = "\n".join(f"<tr>{''.join(cell(row, name) for name in columns)}</tr>" for row in rows)
         return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{lines}\n</tbody></table>"

@@ -71,7 +71,7 @@ class BaseTarget(ABC):
     """
 
     @abstractmethod
-    def __init__(self, workspace: Workspace) -> None: ...
+    def __init__(self, workspace: Workspace, *, rebuild: bool = False) -> None: ...
 
     @abstractmethod
     def __enter__(self) -> BaseTarget: ...
@@ -105,11 +105,11 @@ def names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("[a-z]*.py"))
 
 
-def open_target(name: str, workspace: Workspace) -> BaseTarget:
-    """Return the target of this name. Raises UsageError naming the closest one for an unknown name."""
+def open_target(name: str, workspace: Workspace, *, rebuild: bool = False) -> BaseTarget:
+    """Return the target of this name, to be made anew with `rebuild`. Raises UsageError for an unknown name."""
     if name not in names():
         near = get_close_matches(name, names(), 1)
         raise UsageError(f"There is no target named {name!r}" + (f"; did you mean {near[0]}?" if near else ""),
                          safe="nothing was changed", next_command="python load.py --help   # lists the targets")
-    target: BaseTarget = importlib.import_module(f"targets.{name}").Target(workspace)
+    target: BaseTarget = importlib.import_module(f"targets.{name}").Target(workspace, rebuild=rebuild)
     return target

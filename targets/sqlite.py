@@ -11,7 +11,9 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,188 +24,119 @@ from targets import BaseTarget, Batch, Counts, Picture, Row
 from utils import PROJECT, Workspace, disk_full_named, fsync_folder, utc_now
 
 SQL = PROJECT / "sql"
+_SAFE = "the database is as it was"
 
 
 class Target(BaseTarget):
-    """The database of a workspace; inside `with`, a copy that takes its place at the end."""
+    """The database of a workspace; inside `with`, a copy that takes its place at the end.
 
-    def __init__(self, workspace: Workspace) -> None:
+    rebuild: begin with none of the project's own tables; a file that is no database is kept beside, renamed.
+    """
+
+    def __init__(self, workspace: Workspace, *, rebuild: bool = False) -> None:
         self.path = workspace.database
+        self.rebuild = rebuild
         self._copy: Path | None = None
         self._connection: sqlite3.Connection | None = None
 
+    # --- a copy, and its way to the place of the original ---------------------------------------------------------
+
     def __enter__(self) -> Target:
-        with disk_full_named(self.path):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=".World_Economies-", suffix=".tmp")
-            os.close(descriptor)
-            self._copy = Path(name)
-            if self.path.exists():
-                shutil.copyfile(self.path, self._copy)
-        self._connection = self._open(self._copy)
         try:
-            self._migrate()
+            with disk_full_named(self.path), self._named():
+                self._copy = self._copied()
+                self._connection = _opened(self._copy)
+                if self.rebuild:
+                    self._drop_own_tables()
+                self._migrate()
         except BaseException:
             self._discard()
             raise
         return self
 
-    def _open(self, path: Path) -> sqlite3.Connection:
+    def _copied(self) -> Path:
+        """Return a copy of the database, or an empty file where there is none to copy."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=".World_Economies-", suffix=".tmp")
+        os.close(descriptor)
+        copy = Path(name)
+        if self.path.exists() and self._readable():
+            shutil.copyfile(self.path, copy)
+        return copy
+
+    def _readable(self) -> bool:
+        """Bring a database that others left with a journal to rest. Raises sqlite3.Error, but not in a rebuild."""
         try:
-            connection = sqlite3.connect(path, isolation_level=None)
-            # Safe only because nobody sees this copy: journal in memory, no fsync before the one at the end.
-            for pragma in ("journal_mode = MEMORY", "synchronous = OFF", "foreign_keys = ON", "temp_store = MEMORY"):
-                connection.execute(f"PRAGMA {pragma}")
-            connection.execute("BEGIN IMMEDIATE")
+            with contextlib.closing(sqlite3.connect(self.path, timeout=5)) as original:
+                original.execute("SELECT count(*) FROM sqlite_master").fetchone()
+                if any(Path(f"{self.path}{suffix}").exists() for suffix in ("-wal", "-journal")):
+                    original.execute("PRAGMA journal_mode = DELETE").fetchone()  # what stands in the -wal comes along
+            return True
+        except sqlite3.DatabaseError:
+            if not self.rebuild:
+                raise
+            return False
+
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        """Turn what SQLite refuses into a sentence for a person."""
+        try:
+            yield
         except sqlite3.Error as error:
-            self._discard()
-            raise TargetRefused(f"The database cannot be used: {error}", where=str(self.path),
-                                safe="the database is as it was", next_command="python load.py --rebuild") from error
-        return connection
+            raise TargetRefused(f"SQLite refuses: {error}", where=str(self.path), safe=_SAFE,
+                                next_command="python load.py --rebuild") from error
+
+    def _drop_own_tables(self) -> None:
+        for row in self.query("own_tables", {}):
+            self._db.execute(f'DROP {row["type"]} "{row["name"]}"')
+        self._db.execute("PRAGMA user_version = 0")
 
     def _migrate(self) -> None:
         """Apply, in the same transaction, the migrations the database has not seen."""
-        db = self._db
-        try:
-            version = db.execute("PRAGMA user_version").fetchone()[0]
-            files = sorted((SQL / "migrations").glob("[0-9]*.sql"))
-            newest = int(files[-1].name.split("_")[0])
-            if version > newest:
-                raise TargetRefused(f"The database has schema {version}, this program knows {newest}",
-                                    where=str(self.path), safe="the database is as it was",
-                                    next_command="update World Economies, or choose another --workspace")
-            for file in files[version:]:
-                for statement in statements(file.read_text(encoding="utf-8")):
-                    db.execute(statement)
-            db.execute(f"PRAGMA user_version = {newest}")
-        except sqlite3.Error as error:
-            raise self._refused(error) from error
-
-    @property
-    def _db(self) -> sqlite3.Connection:
-        if self._connection is None:
-            raise TargetRefused("The target is not open")
-        return self._connection
-
-    def _refused(self, error: sqlite3.Error) -> TargetRefused:
-        return TargetRefused(f"SQLite refuses: {error}", where=str(self.path), safe="the database is as it was",
-                             next_command="python load.py --rebuild")
-
-    def describe(self, countries: Iterable[Country], version: str) -> None:
-        """Write the country dimension: INSERT or UPDATE by iso3."""
-        self._db.executemany(
-            "INSERT INTO dim_country VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (iso3) DO UPDATE SET iso2 = excluded.iso2, "
-            "name = excluded.name, region = excluded.region, subregion = excluded.subregion, "
-            "region_version = excluded.region_version",
-            ((c.iso3, c.iso2, c.name, c.region, c.subregion, version) for c in countries))
-
-    def applied(self, batch_id: str) -> bool:
-        """Tell whether the ledger holds the batch."""
-        found = self._db.execute("SELECT 1 FROM etl_batch WHERE batch_id = ?", (batch_id,)).fetchone()
-        return found is not None
-
-    def publish(self, batch: Batch, batch_id: str) -> Counts:
-        """Write a batch, its ledger row and its witness; the figures only of the newest vintage of a dataset."""
-        counts = Counts()
-        try:
-            if not self.applied(batch_id):
-                newest = self._is_newest(batch.vintage)
-                self._ledger(batch, batch_id)
-                if newest:
-                    counts.figures = self._figures(batch)
-            counts.witnesses = self._witness(batch, batch_id)
-        except sqlite3.Error as error:
-            raise self._refused(error) from error
-        return counts
-
-    def _is_newest(self, vintage: Vintage) -> bool:
-        rows = self._db.execute("SELECT label, published, updated FROM dim_vintage WHERE dataset = ?",
-                                (vintage.dataset,))
-        orders = [Vintage(vintage.dataset, label, published, updated).order for label, published, updated in rows]
-        return not orders or vintage.order >= max(orders)
-
-    def _ledger(self, batch: Batch, batch_id: str) -> None:
-        v = batch.vintage
-        self._db.execute("INSERT INTO dim_vintage VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                         (v.dataset, v.label, v.updated, v.published, v.dating))
-        self._db.execute("INSERT INTO etl_batch VALUES (?, ?, ?, ?, ?, ?)",
-                         (batch_id, v.dataset, v.label, v.updated, batch.digest, batch.figures))
-
-    def _figures(self, batch: Batch) -> int:
-        dataset = batch.vintage.dataset
-        self._db.execute("DELETE FROM figure_newest WHERE dataset = ?", (dataset,))
-        cursor = self._db.executemany(
-            "INSERT INTO figure_newest VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            ((dataset, r.indicator, r.iso3, r.year, float(r.value_text), r.value_text, r.decimals, r.forecast)
-             for r in batch.rows))
-        return cursor.rowcount
-
-    def _witness(self, batch: Batch, batch_id: str) -> int:
-        w = batch.witness
-        cursor = self._db.execute(
-            "INSERT INTO etl_load VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            (batch.run_id, batch_id, w.channel, w.archive_id, w.sha256, w.url, w.fetched_at, utc_now(),
-             ",".join(batch.accepted)))
-        return max(cursor.rowcount, 0)
-
-    def show(self, picture: Picture) -> None:
-        """Replace Countries_by_GDP and the row that says which vintage it is of."""
-        columns = ("Country", "GDP_USD_billion", "GDP_as_published", "Region", "Subregion", "ISO3", "Year", "Forecast",
-                   "Dataset", "Vintage", "Extracted_At")
-        places = ", ".join(f":{name}" for name in columns)
-        v = picture.vintage
-        try:
-            self._db.execute("DELETE FROM Countries_by_GDP")
-            self._db.executemany(f"INSERT INTO Countries_by_GDP ({', '.join(columns)}) VALUES ({places})", picture.rows)
-            self._db.execute("INSERT OR REPLACE INTO picture VALUES (1, ?, ?, ?, ?, ?)",
-                             (v.dataset, v.label, v.updated, picture.channel, picture.run_id))
-        except sqlite3.Error as error:
-            raise self._refused(error) from error
-
-    def query(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:
-        """Run a query on the copy inside `with`, else read-only on the published file; no file, no rows."""
-        text = (SQL / "queries" / f"{name}.sql").read_text(encoding="utf-8")
-        if self._connection is not None:
-            return _rows(self._connection, text, parameters)
-        if not self.path.exists():
-            return []
-        try:
-            with contextlib.closing(sqlite3.connect(f"{self.path.as_uri()}?mode=ro", uri=True)) as connection:
-                return _rows(connection, text, parameters)
-        except sqlite3.Error as error:
-            raise self._refused(error) from error
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        files = sorted((SQL / "migrations").glob("[0-9]*.sql"))
+        newest = int(files[-1].name.split("_")[0])
+        if version > newest:
+            raise TargetRefused(f"The database has schema {version}, this program knows {newest}",
+                                where=str(self.path), safe=_SAFE,
+                                next_command="update World Economies, or choose another --workspace")
+        for file in files[version:]:
+            for statement in statements(file.read_text(encoding="utf-8")):
+                self._db.execute(statement)
+        self._db.execute(f"PRAGMA user_version = {newest}")
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if kind is not None or self._copy is None:
-            self._discard()
-            return
         try:
-            self._publish_file(self._copy)
-        except BaseException:
+            if kind is None and self._copy is not None:
+                with self._named():
+                    self._finish()
+                self._take_place(self._copy)
+                self._copy = None
+        finally:
             self._discard()
-            raise
 
-    def _publish_file(self, copy: Path) -> None:
-        db = self._db
-        try:
-            broken = db.execute("PRAGMA foreign_key_check").fetchone()
-            db.execute("COMMIT")
-            verdict = db.execute("PRAGMA quick_check").fetchone()[0]
-            db.execute("PRAGMA optimize")
-            db.close()
-        except sqlite3.Error as error:
-            raise self._refused(error) from error
+    def _finish(self) -> None:
+        """Commit, and check the new file before anybody sees it."""
+        broken = self._db.execute("PRAGMA foreign_key_check").fetchone()
+        self._db.execute("COMMIT")
+        verdict = self._db.execute("PRAGMA quick_check").fetchone()[0]
+        self._db.execute("PRAGMA optimize")
+        self._db.close()
         self._connection = None
         if broken or verdict != "ok":
             raise TargetRefused(f"The new database fails its integrity check: {broken or verdict}",
-                                where=str(self.path), safe="the database is as it was")
+                                where=str(self.path), safe=_SAFE, next_command="python load.py --rebuild")
+
+    def _take_place(self, copy: Path) -> None:
+        """Put the copy in the place of the original, surviving a power cut."""
         with disk_full_named(self.path):
             with copy.open("rb+") as stream:
                 os.fsync(stream.fileno())
             copy.chmod(0o644)
+            if self.rebuild and self.path.exists() and not self._readable():
+                self.path.rename(self.path.with_name(f"{self.path.name}.damaged-{utc_now().replace(':', '')}"))
             copy.replace(self.path)
             fsync_folder(self.path.parent)
-        self._copy = None
 
     def _discard(self) -> None:
         if self._connection is not None:
@@ -211,9 +144,95 @@ class Target(BaseTarget):
             self._connection = None
         if self._copy is not None:
             for suffix in ("", "-journal", "-wal", "-shm"):
-                with contextlib.suppress(FileNotFoundError):
-                    Path(f"{self._copy}{suffix}").unlink()
+                Path(f"{self._copy}{suffix}").unlink(missing_ok=True)
             self._copy = None
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise RuntimeError("the target is used outside `with`")
+        return self._connection
+
+    # --- what is written ------------------------------------------------------------------------------------------
+
+    def describe(self, countries: Iterable[Country], version: str) -> None:
+        """Write the country dimension: INSERT or UPDATE by iso3."""
+        rows = [asdict(country) | {"region_version": version} for country in countries]
+        with self._named():
+            self._db.executemany(_statement("upsert_country"), rows)
+
+    def applied(self, batch_id: str) -> bool:
+        """Tell whether the ledger holds the batch."""
+        return bool(self.query("applied", {"batch_id": batch_id}))
+
+    def publish(self, batch: Batch, batch_id: str) -> Counts:
+        """Write a batch, its ledger row and its witness; the figures only of the newest vintage of a dataset."""
+        counts = Counts()
+        with self._named():
+            if not self.applied(batch_id):
+                newest = self._is_newest(batch.vintage)
+                self._ledger(batch, batch_id)
+                if newest:
+                    counts.figures = self._figures(batch)
+            counts.witnesses = self._witness(batch, batch_id)
+        return counts
+
+    def _is_newest(self, vintage: Vintage) -> bool:
+        rows = self.query("vintages", {"dataset": vintage.dataset})
+        return all(vintage.order >= Vintage(vintage.dataset, **row).order for row in rows)
+
+    def _ledger(self, batch: Batch, batch_id: str) -> None:
+        vintage = asdict(batch.vintage)
+        self._db.execute(_statement("insert_vintage"), vintage)
+        self._db.execute(_statement("insert_batch"), vintage | {
+            "batch_id": batch_id, "digest": batch.digest, "figures": batch.figures})
+
+    def _figures(self, batch: Batch) -> int:
+        dataset = batch.vintage.dataset
+        self._db.execute(_statement("delete_figures"), {"dataset": dataset})
+        return self._db.executemany(_statement("insert_figure"), (
+            (dataset, r.indicator, r.iso3, r.year, float(r.value_text), r.value_text, r.decimals, r.forecast)
+            for r in batch.rows)).rowcount
+
+    def _witness(self, batch: Batch, batch_id: str) -> int:
+        cursor = self._db.execute(_statement("insert_witness"), asdict(batch.witness) | {
+            "run_id": batch.run_id, "batch_id": batch_id, "loaded_at": utc_now(),
+            "accepted": ",".join(batch.accepted)})
+        return max(cursor.rowcount, 0)
+
+    def show(self, picture: Picture) -> None:
+        """Replace Countries_by_GDP and the row that says which vintage it is of."""
+        with self._named():
+            self._db.execute(_statement("delete_picture_rows"))
+            self._db.executemany(_statement("insert_picture_row"), picture.rows)
+            self._db.execute(_statement("replace_picture"), asdict(picture.vintage) | {
+                "channel": picture.channel, "run_id": picture.run_id})
+
+    def query(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:
+        """Run a query on the copy inside `with`, else read-only on the published file; no file, no rows."""
+        text = (SQL / "queries" / f"{name}.sql").read_text(encoding="utf-8")
+        with self._named():
+            if self._connection is not None:
+                return _rows(self._connection, text, parameters)
+            if not self.path.exists():
+                return []
+            address = f"{self.path.resolve().as_uri()}?mode=ro"
+            with contextlib.closing(sqlite3.connect(address, uri=True)) as connection:
+                return _rows(connection, text, parameters)
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None)
+    # Safe only because nobody sees this copy: journal in memory, no fsync before the one at the end.
+    for pragma in ("journal_mode = MEMORY", "synchronous = OFF", "foreign_keys = ON", "temp_store = MEMORY"):
+        connection.execute(f"PRAGMA {pragma}")
+    connection.execute("BEGIN IMMEDIATE")
+    return connection
+
+
+@cache
+def _statement(name: str) -> str:
+    return (SQL / "statements" / f"{name}.sql").read_text(encoding="utf-8")
 
 
 def statements(text: str) -> list[str]:
@@ -224,9 +243,7 @@ def statements(text: str) -> list[str]:
         if sqlite3.complete_statement(pending):
             found.append(pending)
             pending = ""
-    if pending.strip():
-        found.append(pending)
-    return found
+    return [*found, pending] if pending.strip() else found
 
 
 def _rows(connection: sqlite3.Connection, text: str, parameters: Mapping[str, Any]) -> list[Row]:

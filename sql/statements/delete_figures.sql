@@ -1,0 +1,1 @@
+DELETE FROM figure_newest WHERE dataset = :dataset

@@ -1,0 +1,1 @@
+DELETE FROM Countries_by_GDP

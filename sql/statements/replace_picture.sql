@@ -1,0 +1,2 @@
+INSERT OR REPLACE INTO picture (id, dataset, label, updated, channel, run_id)
+VALUES (1, :dataset, :label, :updated, :channel, :run_id)
