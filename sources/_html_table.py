@@ -1,4 +1,4 @@
-"""Tables of HTML pages, read safely: bytes to a tree, a cell to its text, spans expanded into a grid.
+"""HTML pages of a wiki, read safely: bytes to a tree, a cell to its text, spans to a grid, a page to its revision.
 
 Nothing is fetched and no entity of the page's own is expanded. What a page may cost is bounded before it is paid:
 its bytes, its nesting (libxml2 stops at 256), its tables, the rows of one table and the columns of one row.
@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
+from itertools import islice
 
 from lxml import etree
 
 from pipeline.documents import RawDocument
 from pipeline.errors import SourceNonsense
+from utils import ENGLISH_MONTHS
 
 MAX_BYTES = 20_000_000  # the largest real page of this kind has 0.5 MB
 MAX_TABLES = 500  # of a page; real ones have about ten
 MAX_ROWS = 5_000  # of a table
 MAX_SPAN = 1_000  # columns of a row, and what one colspan or rowspan may claim, as HTML itself says of colspan
+CUT = " … (cut)"  # ends a text that was not read to its end, so that nothing takes it for a figure or for "no value"
+HEADER_ROWS = 8  # looked at, at most; the real tables have one or two
 
 Element = etree._Element
 
@@ -27,6 +32,14 @@ _ENCODINGS = {"utf-8", "utf-16", "utf-16-le", "utf-16-be", "iso8859-1", "cp1252"
 _UNSEEN = {"style", "script", "template", "noscript", "table"}
 _HTML_SPACE = re.compile(r"[ \t\r\n\f]+")
 _NOT_DISPLAYED = re.compile(r"display\s*:\s*none", re.IGNORECASE)
+_NOTE = re.compile(r"\[[^\[\]]*\]")
+_SORT_KEY = re.compile(r"(?<![0-9])[0-9]{1,40}\s*♠")
+_REVISION = re.compile(r'"wgRevisionId"\s*:\s*([1-9][0-9]{0,14})\b')
+_PERMANENT_LINK = re.compile(r"[?&]oldid=([1-9][0-9]{0,14})\b")
+_LAST_EDITED = re.compile(
+    rf"last (?:edited|modified) on\s+([0-9]{{1,2}})\s+({'|'.join(ENGLISH_MONTHS)})\s+([0-9]{{4}})"
+    r"(?:,?\s+at\s+([0-9]{2}):([0-9]{2}))?")
+_DATE_MODIFIED = re.compile(r'"dateModified"\s*:\s*"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:T([0-9]{2}):([0-9]{2}))?')
 
 
 @dataclass(frozen=True)
@@ -58,9 +71,10 @@ def parse_page(document: RawDocument) -> Element:
         raise nonsense(document, f"The page cannot be read as HTML: {error}") from error
     if root is None:
         raise nonsense(document, "The page is empty")
-    # A page nested too deeply is not refused by libxml2 but read up to there: a silent half.
-    if any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log):
-        raise nonsense(document, "The page is nested deeper than 256 elements, which no page of Wikipedia is")
+    # A page beyond libxml2's limits (256 deep, 10 MB in one text) is read up to there and not refused: a silent half.
+    beyond = next((entry.message for entry in parser.error_log if entry.type_name == "ERR_RESOURCE_LIMIT"), "")
+    if beyond:
+        raise nonsense(document, f"The page is nested deeper or longer in one piece than any of Wikipedia's: {beyond}")
     return root
 
 
@@ -117,11 +131,11 @@ def _refuse_other_formats(text: str, document: RawDocument) -> None:
 # --- text ---------------------------------------------------------------------------------------------------------
 
 
-def text_of(element: Element, *, displayed_only: bool = False, budget: int = 1_000_000) -> str:
+def text_of(element: Element, *, displayed_only: bool = False, budget: int = 5_000) -> str:
     """Return the element's text without styles, scripts and nested tables, spaces of HTML collapsed, ends trimmed.
 
     No-break spaces inside stay. displayed_only also leaves out what is styled display:none (hidden sort keys).
-    budget: elements and texts looked at before the rest is left unread.
+    budget: elements and texts looked at; where more are left, the text ends with CUT and is no figure.
     """
     parts: list[str] = []
     stack: list[Element | str] = [element]
@@ -132,10 +146,17 @@ def text_of(element: Element, *, displayed_only: bool = False, budget: int = 1_0
             parts.append(item)
         elif item is element or not _unseen(item, displayed_only):
             parts.append(" " if item.tag == "br" else item.text or "")
-            for child in reversed(item):
+            for child in reversed(list(islice(item, budget + 1))):
                 stack.append(child.tail or "")
                 stack.append(child)
+    if stack:
+        parts.append(CUT)
     return _HTML_SPACE.sub(" ", "".join(parts)).strip()
+
+
+def plain(text: str) -> str:
+    """Return the text without notes in square brackets and without hidden sort keys ("7007806837870000000♠")."""
+    return _SORT_KEY.sub("", _NOTE.sub("", text)).strip()
 
 
 def _unseen(element: Element, displayed_only: bool) -> bool:
@@ -156,23 +177,31 @@ def own_rows(table: Element) -> list[Element]:
     return rows
 
 
-def grid(table: Element) -> Iterator[Row]:
-    """Yield the table's rows with colspan and rowspan expanded; a rowspan ends with its section, as in browsers."""
+def grid(table: Element, widest: int = MAX_SPAN) -> Iterator[Row]:
+    """Yield the table's rows, colspan and rowspan expanded up to `widest` columns.
+
+    A rowspan ends with its section, as in browsers.
+    """
     pending: dict[int, tuple[Element, int]] = {}
     section: Element | None = None
     for number, row in enumerate(own_rows(table), 1):
         if row.getparent() is not section:
             section = row.getparent()
             pending.clear()
-        yield Row(number, str(section.tag) if section is not None else "table", _expanded(row, pending))
+        yield Row(number, str(section.tag) if section is not None else "table", _expanded(row, pending, widest))
 
 
-def _expanded(row: Element, pending: dict[int, tuple[Element, int]]) -> list[Element | None]:
-    """Return the row's cells by column; `pending` holds, by column, the cell that reaches down and for how many rows."""
+def written(row: Row) -> bool:
+    """Return whether any cell of the row has text."""
+    return any(cell is not None and text_of(cell) for cell in dict.fromkeys(row.cells))
+
+
+def _expanded(row: Element, pending: dict[int, tuple[Element, int]], widest: int) -> list[Element | None]:
+    """Return the row's cells by column; `pending` holds by column the cell that reaches down, and how many rows."""
     cells: list[Element | None] = []
     own = row.iterchildren("td", "th")
     reach = max(pending, default=-1)
-    while len(cells) < MAX_SPAN:
+    while len(cells) < widest:
         column = len(cells)
         if column in pending:
             above, left = pending.pop(column)
@@ -187,7 +216,7 @@ def _expanded(row: Element, pending: dict[int, tuple[Element, int]]) -> list[Ele
             cells.append(None)
             continue
         down = _span(cell, "rowspan") or MAX_SPAN  # rowspan="0" is the rest of the section
-        for covered in range(column, min(column + max(1, _span(cell, "colspan")), MAX_SPAN)):
+        for covered in range(column, min(column + max(1, _span(cell, "colspan")), widest)):
             pending.pop(covered, None)
             if down > 1:
                 pending[covered] = (cell, down - 1)
@@ -201,3 +230,93 @@ def _span(cell: Element, name: str) -> int:
     if digits is None:
         return 1
     return MAX_SPAN if len(digits.group(1)) > 4 else min(int(digits.group(1)), MAX_SPAN)
+
+
+# --- what stands around a table -----------------------------------------------------------------------------------
+
+
+def caption_of(table: Element) -> str:
+    """Return the caption's text, "" where there is none."""
+    caption = table.find("caption")
+    return text_of(caption, budget=1_000) if caption is not None else ""
+
+
+def around(table: Element) -> Iterator[str]:
+    """Yield texts near the table, nearest first: the outer table's cells above it, then what stands before it."""
+    node = table
+    for _ in range(6):
+        if node.tag in ("td", "th"):
+            yield from _cells_above(node)
+        for before in islice(node.itersiblings(preceding=True), 3):
+            if not isinstance(before.tag, str) or next(before.iter("table"), None) is not None:
+                break
+            yield text_of(before, budget=1_000)
+        parent = node.getparent()
+        if parent is None:
+            return
+        node = parent
+
+
+def _cells_above(cell: Element) -> Iterator[str]:
+    """Yield the texts of the cells over this one in the same table, the nearest first."""
+    outer = next(cell.iterancestors("table"), None)
+    if outer is None:
+        return
+    above: list[list[Element | None]] = []
+    for row in islice(grid(outer), HEADER_ROWS):
+        if cell in row.cells:
+            column = row.cells.index(cell)
+            for cells in reversed(above):
+                if (over := at(cells, column)) is not None:
+                    yield text_of(over, budget=1_000)
+            return
+        above.append(row.cells)
+
+
+def at(cells: Sequence[Element | None], column: int | None) -> Element | None:
+    """Return the cell of a column, None where the row has none."""
+    return cells[column] if column is not None and 0 <= column < len(cells) else None
+
+
+# --- what a page of MediaWiki says of itself ----------------------------------------------------------------------
+
+
+def revision_number(root: Element) -> str:
+    """Return the revision's number from the page's script, else from the permanent link under the text, else ""."""
+    for script in root.iter("script"):
+        if found := _REVISION.search(script.text or ""):
+            return found.group(1)
+    for link in root.iterfind(".//div[@class='printfooter']//a"):
+        if found := _PERMANENT_LINK.search(link.get("href", "")):
+            return found.group(1)
+    return ""
+
+
+def last_edited(root: Element) -> tuple[str, str]:
+    """Return day and minute of the last edit ("2025-01-07", "T0955"): from the foot of the page, else its metadata.
+
+    The minute is "" where only the day is given, both are "" where the page says nothing.
+    """
+    for day, month, year, hour, minute in _edits_at_foot(root):
+        if text := _valid(f"{year}-{ENGLISH_MONTHS.index(month) + 1:02}-{int(day):02}"):
+            return text, f"T{hour}{minute}" if hour else ""
+    for script in root.iter("script"):
+        found = _DATE_MODIFIED.search(script.text or "")
+        if found and (text := _valid(found.group(1))):
+            return text, f"T{found.group(2)}{found.group(3)}" if found.group(2) else ""
+    return "", ""
+
+
+def _edits_at_foot(root: Element) -> Iterator[tuple[str, ...]]:
+    for place in root.iter("li", "div", "p", "span"):
+        named = place.get("id") == "footer-info-lastmod"
+        if (named or (place.text or "").lstrip().startswith("This page was last")) and (
+                found := _LAST_EDITED.search(" ".join(text_of(place, budget=1_000).split()))):
+            yield found.groups("")
+
+
+def _valid(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        return ""
