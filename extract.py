@@ -24,7 +24,7 @@ from pipeline.errors import CheckpointError, ExitCode, SourceError, SourceUnreac
 from pipeline.http import Http
 from pipeline.stage import Stage, finished, run_stage, started
 from sources import BaseSource, Request
-from utils import Parser, add_common_options, sha256_file, sha256_text
+from utils import Parser, add_common_options, environment, sha256_file, sha256_text
 
 CHAIN = ("imf", "datamapper", "wikipedia", "bundled")
 CHAIN_TIMEOUT = 2.5  # seconds to connect, each: three silent sources and the bundle stay within ten
@@ -60,7 +60,8 @@ def build_parser() -> Parser:
 def request_of(stage: Stage, name: str) -> Request:
     """Return what the options ask of the source of this name."""
     chosen = stage.options
-    return Request(source=name, inputs=tuple(chosen.input or ()), url=options.checked_url(chosen),
+    url = options.checked_url(chosen) or environment(f"{name}-url")
+    return Request(source=name, inputs=tuple(chosen.input or ()), url=url,
                    indicators=tuple(chosen.indicator), vintage=chosen.vintage, columns=chosen.columns,
                    unit=chosen.unit, dataset=chosen.dataset)
 
@@ -77,9 +78,10 @@ def check(request: Request) -> None:
 
 def identity(request: Request, year: int) -> dict[str, Any]:
     """Return what makes two runs the same before anything is fetched: the options that matter, the input's bytes."""
+    mirrors = {name: environment(f"{name}-url") for name in CHAIN} if request.source == options.AUTO else {}
     return {
         "source": request.source, "inputs": [sha256_file(path) if path.is_file() else "" for path in request.inputs],
-        "url": sha256_text(request.url) if request.url else "", "indicators": list(request.indicators),
+        "url": sha256_text(" ".join([request.url, *mirrors.values()])), "indicators": list(request.indicators),
         "vintage": request.vintage, "columns": dict(request.columns), "unit": request.unit,
         "dataset": request.dataset or [path.name for path in request.inputs],
         "year": year or f"current, {datetime.now(UTC).year}",
@@ -161,7 +163,8 @@ def fetch(stage: Stage, request: Request, archive: Archive, before: Manifest | N
         try:
             with Http(timeout=min(stage.options.timeout, CHAIN_TOTAL), connect_timeout=CHAIN_TIMEOUT, retries=0,
                       total=CHAIN_TOTAL, remembered=recalled(stage, archive)) as http:
-                fetched = fetch_one(stage, replace(request, source=name, url=""), archive, http, before)
+                link = replace(request, source=name, url=environment(f"{name}-url"))
+                fetched = fetch_one(stage, link, archive, http, before)
         except SourceError as error:
             fallbacks.append(f"{name}: {error.what}")
             stage.report.warn(f"{name} gives no figures, trying the next source: {error.what}", source=name)
@@ -213,8 +216,7 @@ def nothing_new(stage: Stage, archive: Archive, before: Manifest, fetched: Fetch
     if before.facts["archive_id"] != fetched.archive_id:
         archive.drop_duplicate_body(fetched.archive_id, before.facts["archive_id"])
     rows = before.balance["out"]
-    what = staging.described(staging.vintage_of(before), before.facts["channel"])
-    stage.report.emit("skipped", f"nothing new: {what}, as in run {before.run_id} ({rows:,} rows)",
+    stage.report.emit("skipped", f"nothing new since run {before.run_id} ({rows:,} rows)",
                       rows_out=rows, run_id=before.run_id, unchanged=True, **told_of(before))
     return ExitCode.DONE
 

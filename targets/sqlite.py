@@ -45,7 +45,7 @@ class Target(BaseTarget):
         try:
             with disk_full_named(self.path), self._named():
                 self._copy = self._copied()
-                self._connection = _opened(self._copy)
+                self._connection = _opened(self._copy, enforce=not self.rebuild)
                 if self.rebuild:
                     self._drop_own_tables()
                 self._migrate()
@@ -221,10 +221,11 @@ class Target(BaseTarget):
                 return _rows(connection, text, parameters)
 
 
-def _opened(path: Path) -> sqlite3.Connection:
+def _opened(path: Path, *, enforce: bool) -> sqlite3.Connection:
+    """Open a copy in a transaction; without `enforce` tables that others refer to can be made anew."""
     connection = sqlite3.connect(path, isolation_level=None)
     # Safe only because nobody sees this copy: journal in memory, no fsync before the one at the end.
-    for pragma in ("journal_mode = MEMORY", "synchronous = OFF", "foreign_keys = ON", "temp_store = MEMORY"):
+    for pragma in ("journal_mode = MEMORY", "synchronous = OFF", "temp_store = MEMORY", f"foreign_keys = {int(enforce)}"):
         connection.execute(f"PRAGMA {pragma}")
     connection.execute("BEGIN IMMEDIATE")
     return connection
