@@ -160,7 +160,10 @@ class ResolvingAdapter(HTTPAdapter):
         """Send the request once its host, or the proxy's where one applies, has an address."""
         url = request.url or ""
         first = select_proxy(url, proxies) or url
-        resolve(urlsplit(first if "://" in first else f"http://{first}").hostname or "", self.limit, url)
+        addresses = resolve(urlsplit(first if "://" in first else f"http://{first}").hostname or "", self.limit, url)
+        if isinstance(timeout, tuple) and timeout[0]:
+            # The limit is for connecting at all; urllib3 grants it to each address of the host in turn.
+            timeout = (timeout[0] / addresses, timeout[1])
         return super().send(request, stream, timeout, verify, cert, proxies)
 
 
@@ -172,20 +175,20 @@ class PlainSession(requests.Session):
         return None
 
 
-def resolve(host: str, limit: float, url: str) -> None:
-    """Look the name up, only to see that the resolver answers. Raises SourceUnreachable where it does not in time."""
+def resolve(host: str, limit: float, url: str) -> int:
+    """Return how many addresses the name has. Raises SourceUnreachable where the resolver does not answer in time."""
     try:
         ipaddress.ip_address(host)
-        return
+        return 1
     except ValueError:
         pass
     try:
-        within(limit, lambda: socket.getaddrinfo(host, None, type=socket.SOCK_STREAM))
+        return max(1, len(within(limit, lambda: socket.getaddrinfo(host, None, type=socket.SOCK_STREAM))))
     except OverLimit:
         raise SourceUnreachable(f"The name {host} did not resolve within {limit:g} s", where=redacted(url),
                                 safe=SAFE) from None
     except (OSError, UnicodeError):
-        return  # the request itself fails on it, and says it better
+        return 1  # the request itself fails on it, and says it better
 
 
 def new_session(connect_limit: float) -> requests.Session:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +21,7 @@ class Answer:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     cut: int = 0  # close the connection this many bytes before the announced end
+    by_hand: Callable[[BufferedIOBase], None] | None = None  # writes all, status line too; then it closes
 
 
 @dataclass
@@ -39,7 +43,8 @@ class Server:
     A route is found by the path with its query, else by the path alone; `asked` holds every request in order.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self.scheme = "https" if tls else "http"
         self.routes: dict[str, Route] = {}
         self.asked: list[Asked] = []
         outer = self
@@ -53,6 +58,11 @@ class Server:
                               self.rfile.read(length))
                 outer.asked.append(asked)
                 answer = outer.answer(asked)
+                if answer.by_hand:
+                    self.close_connection = True
+                    with contextlib.suppress(OSError):  # the client may go first
+                        answer.by_hand(self.wfile)
+                    return
                 self.send_response(answer.status)
                 for name, value in answer.headers.items():
                     self.send_header(name, value)
@@ -70,11 +80,13 @@ class Server:
 
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._http.daemon_threads = True
+        if tls:
+            self._http.socket = tls.wrap_socket(self._http.socket, server_side=True)
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._http.server_address[1]}"
+        return f"{self.scheme}://127.0.0.1:{self._http.server_address[1]}"
 
     def answer(self, asked: Asked) -> Answer:
         route = self.routes.get(asked.path) or self.routes.get(urlsplit(asked.path).path)
