@@ -17,6 +17,7 @@ from pipeline.checkpoints import Manifest, Meter
 from pipeline.errors import CheckpointError, ExitCode
 from pipeline.parts import read_rows
 from pipeline.stage import Stage, finished, run_stage, started
+from rules.cleaning import half_up
 from rules.identity import Identity
 from rules.records import CleanRecord
 from targets import BaseTarget, Batch, Counts, Picture, open_target
@@ -55,7 +56,7 @@ def body(stage: Stage) -> ExitCode:
         for told, after, by in sorted(batches, key=lambda each: Vintage(**each[0]["vintage"]).order, reverse=True):
             counts = publish(stage.workspace, target, told, after, by)
             figures, witnesses = figures + counts.figures, witnesses + counts.witnesses
-        target.show(picture_of(stage.workspace, before, origin))
+        show(stage, target, before, origin)
     total = sum(told["balance"]["out"] for told, _, _ in batches)
     finish(stage, meter, before, total)
     finished(stage, f"{total:,} figures in {len(batches)} vintage(s), {figures:,} of the newest written",
@@ -98,8 +99,8 @@ def publish(workspace: Workspace, target: BaseTarget, told: Mapping[str, Any], b
     witness = Witness(channel=facts["channel"], archive_id=facts["archive_id"], digest=told["digest"],
                       sha256=facts["documents"][0]["fingerprint"], fetched_at=told["fetched_at"],
                       url=facts["documents"][0]["url"])
-    batch = Batch(Vintage(**told["vintage"]), told["digest"], told["balance"]["out"], clean_records(workspace, told),
-                  witness, before.run_id, before.facts["accepted"])
+    batch = Batch(Vintage(**told["vintage"]), told["digest"], told["balance"]["out"], told["picture_year"],
+                  clean_records(workspace, told), witness, before.run_id, before.facts["accepted"])
     return target.publish(batch, batch.batch_id)
 
 
@@ -111,6 +112,26 @@ def clean_records(workspace: Workspace, told: Mapping[str, Any]) -> Iterator[Cle
         for iso3, indicator, year, text, decimals, forecast, locator in rows:
             yield CleanRecord(iso3, indicator, int(year), text, int(decimals), int(forecast) if forecast else None,
                               locator)
+
+
+def show(stage: Stage, target: BaseTarget, before: Manifest, origin: Manifest) -> None:
+    """Show the newest picture of the dataset asked for: this run's, or the one of a newer vintage already there."""
+    vintage = staging.vintage_of(origin)
+    newest = max((Vintage(vintage.dataset, **row) for row in target.query("vintages", {"dataset": vintage.dataset})),
+                 key=lambda each: each.order)
+    if newest.order <= vintage.order:
+        target.show(picture_of(stage.workspace, before, origin))
+        return
+    stage.report.note(f"the picture stays of {staging.described(newest)}, newer than {staging.described(vintage)}")
+    shown = target.query("picture_vintage", {})
+    if shown and (shown[0]["dataset"], shown[0]["label"], shown[0]["updated"]) == (
+            newest.dataset, newest.label, newest.updated):
+        target.keep_picture(before.run_id)
+        return
+    rows = target.query("newest_picture", {"dataset": newest.dataset, "label": newest.label,
+                                           "updated": newest.updated})
+    target.show(Picture(newest, rows[0]["Channel"] if rows else "", before.run_id, [
+        row | {"GDP_USD_billion": float(half_up(row["GDP_as_published"]))} for row in rows]))
 
 
 def picture_of(workspace: Workspace, before: Manifest, origin: Manifest) -> Picture:
@@ -127,4 +148,4 @@ def finish(stage: Stage, meter: Meter, before: Manifest, total: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run_stage("load", build_parser(), body))
+    sys.exit(run_stage("load", build_parser, body))

@@ -29,12 +29,14 @@ Row = dict[str, Any]
 class Batch:
     """One vintage, clean: what publish() takes.
 
-    rows: clean records, consumed once. accepted: gates let through by hand.
+    rows: clean records, consumed once. picture_year: of its picture, 0 where each cell carries its own.
+    accepted: gates let through by hand.
     """
 
     vintage: Vintage
     digest: str
     figures: int
+    picture_year: int
     rows: Iterable[CleanRecord]
     witness: Witness
     run_id: str
@@ -94,6 +96,10 @@ class BaseTarget(ABC):
     @abstractmethod
     def show(self, picture: Picture) -> None:
         """Replace the picture."""
+
+    @abstractmethod
+    def keep_picture(self, run_id: str) -> None:
+        """Leave the picture as it is, asked for by another run."""
 
     @abstractmethod
     def query(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:

@@ -185,7 +185,8 @@ class Target(BaseTarget):
         vintage = asdict(batch.vintage)
         self._db.execute(_statement("insert_vintage"), vintage)
         self._db.execute(_statement("insert_batch"), vintage | {
-            "batch_id": batch_id, "digest": batch.digest, "figures": batch.figures})
+            "batch_id": batch_id, "digest": batch.digest, "figures": batch.figures,
+            "picture_year": batch.picture_year})
 
     def _figures(self, batch: Batch) -> int:
         dataset = batch.vintage.dataset
@@ -208,6 +209,11 @@ class Target(BaseTarget):
             self._db.execute(_statement("replace_picture"), asdict(picture.vintage) | {
                 "channel": picture.channel, "run_id": picture.run_id})
 
+    def keep_picture(self, run_id: str) -> None:
+        """Write only which run asked last."""
+        with self._named():
+            self._db.execute(_statement("ask_again"), {"run_id": run_id})
+
     def query(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:
         """Run a query on the copy inside `with`, else read-only on the published file; no file, no rows."""
         text = (SQL / "queries" / f"{name}.sql").read_text(encoding="utf-8")
@@ -225,7 +231,8 @@ def _opened(path: Path, *, enforce: bool) -> sqlite3.Connection:
     """Open a copy in a transaction; without `enforce` tables that others refer to can be made anew."""
     connection = sqlite3.connect(path, isolation_level=None)
     # Safe only because nobody sees this copy: journal in memory, no fsync before the one at the end.
-    for pragma in ("journal_mode = MEMORY", "synchronous = OFF", "temp_store = MEMORY", f"foreign_keys = {int(enforce)}"):
+    keys = f"foreign_keys = {int(enforce)}"
+    for pragma in ("journal_mode = MEMORY", "synchronous = OFF", "temp_store = MEMORY", keys):
         connection.execute(f"PRAGMA {pragma}")
     connection.execute("BEGIN IMMEDIATE")
     return connection

@@ -14,7 +14,7 @@ CREATE TABLE dim_vintage (
     dataset    TEXT NOT NULL,
     label      TEXT NOT NULL,
     updated    TEXT NOT NULL,              -- '' where the publisher states none
-    published  TEXT NOT NULL,
+    published    TEXT NOT NULL,
     dating     TEXT NOT NULL CHECK (dating IN ('stated', 'given', 'observed')),
     PRIMARY KEY (dataset, label, updated)
 ) WITHOUT ROWID;
@@ -27,6 +27,7 @@ CREATE TABLE etl_batch (
     updated    TEXT NOT NULL,
     digest     TEXT NOT NULL,              -- of the canonical clean records
     figures    INTEGER NOT NULL,
+    picture_year INTEGER NOT NULL,         -- the year of its picture; 0 where each cell carries its own
     FOREIGN KEY (dataset, label, updated) REFERENCES dim_vintage
 ) WITHOUT ROWID;
 
@@ -72,7 +73,7 @@ CREATE TABLE Countries_by_GDP (
     Extracted_At     TEXT NOT NULL
 );
 
--- Which vintage and run that picture is of; one row.
+-- Which vintage that picture is of, and the run that asked last; one row.
 CREATE TABLE picture (
     id       INTEGER PRIMARY KEY CHECK (id = 1),
     dataset  TEXT NOT NULL,

@@ -1,2 +1,2 @@
-INSERT INTO etl_batch (batch_id, dataset, label, updated, digest, figures)
-VALUES (:batch_id, :dataset, :label, :updated, :digest, :figures)
+INSERT INTO etl_batch (batch_id, dataset, label, updated, digest, figures, picture_year)
+VALUES (:batch_id, :dataset, :label, :updated, :digest, :figures, :picture_year)
