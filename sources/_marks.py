@@ -1,4 +1,4 @@
-"""Which sign is the decimal mark of a document: recognised from all its cells, or refused, never guessed by one cell."""
+"""Which sign is the decimal mark of a document: recognised from all its cells or refused, never guessed."""
 
 from __future__ import annotations
 

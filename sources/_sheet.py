@@ -59,7 +59,7 @@ def read_workbook(document: RawDocument, name: str) -> list[Sheet]:
 
 def _refuse_bomb(stream: io.BufferedIOBase, name: str) -> None:
     """Refuse what unpacks to far more than any real workbook, and documents that define entities."""
-    with zipfile.ZipFile(stream) as archive:  # type: ignore[arg-type]
+    with zipfile.ZipFile(stream) as archive:
         members = archive.infolist()
         if not any(each.filename == "xl/workbook.xml" for each in members):
             raise UsageError(f"{name} is a zip archive, but no workbook", where=name, safe="nothing was changed",

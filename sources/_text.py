@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import BinaryIO
 
 HEAD = 1 << 20  # bytes looked at to tell the encoding
+MOST_DIGITS = 15  # of a number that went through binary; 1.961 may come back as 1.9609999999999999
 BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16: it begins with the same two bytes
@@ -19,7 +20,7 @@ BYTE_ORDER_MARKS = (
 
 
 def _as_windows(error: UnicodeError) -> tuple[str, int]:
-    """Read the bytes that are no UTF-8 as Windows-1252: a name typed on Windows stays legible in a file of two minds."""
+    """Read bytes that are no UTF-8 as Windows-1252: a name typed on Windows stays legible in a mixed file."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     wrong = error.object[error.start : error.end]
@@ -95,6 +96,12 @@ def positional(number: int | float | Decimal) -> str:
     return text.removesuffix(".0") if isinstance(number, float) else text
 
 
+def without_noise(number: float) -> str:
+    """Return the number as text, positional, in the 15 digits that binary keeps: 1.9609999999999999 is "1.961"."""
+    text = repr(number)
+    return positional(number if len(text) <= MOST_DIGITS + 1 else float(format(number, f".{MOST_DIGITS}g")))
+
+
 class Decimals:
     """How many decimals a publisher states, learnt from numbers that lost their trailing zeros.
 
@@ -107,7 +114,9 @@ class Decimals:
         self._seen: dict[tuple[str, bool], int] = {}
 
     def see(self, indicator: str, text: str) -> None:
-        """Take one number into account, and bring the stated decimals up to date."""
+        """Take one number into account; more than 15 digits are the noise of binary arithmetic and say nothing."""
+        if len(text) > MOST_DIGITS:
+            return
         whole, _, fraction = text.partition(".")
         key = (indicator, len(whole.lstrip("-")) > 3)
         if len(fraction) > self._seen.get(key, -1):

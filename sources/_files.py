@@ -1,0 +1,36 @@
+"""The files of --input, as documents: present, readable and no folders, before anything else happens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pipeline.documents import RawDocument
+from pipeline.errors import UsageError
+from sources import Request
+from utils import utc_now
+
+
+def require_files(request: Request, example: str) -> list[Path]:
+    """Return the files of --input. Raises UsageError, with a command that would work, for one that cannot be read."""
+    if not request.inputs and not request.url:
+        raise UsageError(f"--source {request.source} reads files, and --input names none", safe="nothing was changed",
+                         next_command=example)
+    for path in request.inputs:
+        if path.is_dir():
+            inside = next((each for each in sorted(path.iterdir()) if each.is_file()), path / "FILE")
+            raise UsageError(f"{path} is a folder; --input takes files", where=str(path), safe="nothing was changed",
+                             next_command=f"python extract.py --source {request.source} --input {inside}")
+        try:
+            with path.open("rb"):
+                pass
+        except OSError as error:
+            raise UsageError(f"{path} cannot be read: {error.strerror or error}", where=str(path),
+                             safe="nothing was changed", next_command=f"ls -l {path.parent}") from error
+    return list(request.inputs)
+
+
+def file_document(path: Path, parameters: Mapping[str, str]) -> RawDocument:
+    """Return a local file as a document named by its own name, without the folders it happens to lie in."""
+    return RawDocument(kind="data", url=path.name, fetched_at=utc_now(), path=path,
+                       parameters={**parameters, "name": path.name})

@@ -1,0 +1,310 @@
+"""Your own figures: CSV, TSV, JSON Lines or Parquet, gz and zst too, long or with a column a year.
+
+Columns are recognised by common names or named with --columns country=…,year=…,value=…[,indicator=…,vintage=…]. With a
+vintage column each vintage is a batch, and the file is read once for each: rows need not be sorted, and memory stays
+bounded. Without one --vintage names the edition; without both the figures are a picture, dated by the file's day.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from history.calendar import last_actual_year, status_of
+from history.model import GIVEN, OBSERVED, STATED, Scope, Vintage
+from pipeline.documents import RawDocument
+from pipeline.errors import SourceNonsense, UsageError
+from rules.indicators import DEFAULT, INDICATORS, canonical
+from rules.records import UNKNOWN, Quarantined, StagedRecord
+from sources import BaseSource, Request, VintageBatch
+from sources._columns import Columns, recognise
+from sources._files import file_document, require_files
+from sources._marks import Undecidable
+from sources._sheet import OLE2_MAGIC, ZIP_MAGIC
+from sources._tables import SAFE, Delimited, JsonLines, Survey, Table, Where
+from sources._text import looks_like_html
+from sources._units import Units, Unstated
+from sources._unpack import is_packed, open_unpacked
+
+if TYPE_CHECKING:
+    from pipeline.http import Http
+
+LABEL = re.compile(r"[0-9A-Za-z][0-9A-Za-z._+-]{0,63}")
+MIDNIGHT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]00:00:00(?:\.0+)?(?:Z|\+00:00)?")
+DAY = re.compile(r"[0-9]{4}(?:-[0-9]{2}(?:-[0-9]{2})?)?")
+YEAR = re.compile(r"(?:YR)?([0-9]{4})(?:\.0+)?")
+CODE = re.compile(r"[A-Z]{3}|[0-9]{3}")
+MOST_VINTAGES = 500  # the file is read once for each
+PACKED = (".gz", ".zst")
+FORMS = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet", ".pq")
+
+
+class Source(BaseSource):
+    """A table of the user's own."""
+
+    dataset = "table"
+    needs_input = True
+
+    def fetch(self, request: Request, http: Http) -> Iterator[RawDocument]:
+        """Yield the files of --input, and the answer of --url where that is given. Raises UsageError, SourceError."""
+        files = require_files(request, "python extract.py --source table --input figures.csv --unit billion")
+        parameters = {"vintage": request.vintage, "indicators": ",".join(request.indicators), "unit": request.unit,
+                      "dataset": request.dataset, "columns": json.dumps(dict(request.columns))}
+        for path in files:
+            day = datetime.fromtimestamp(path.stat().st_mtime, UTC).strftime("%Y-%m-%d")
+            yield file_document(path, {**parameters, "day": day})
+        if request.url:
+            name = PurePosixPath(urlsplit(request.url).path).name or "answer"
+            yield http.get(request.url, kind="data", parameters={**parameters, "name": name})
+
+    def parse(self, documents: Sequence[RawDocument]) -> Iterator[VintageBatch]:
+        """Yield a batch for each vintage of each file. Raises SourceNonsense and UsageError."""
+        for document in documents:
+            name = document.parameters.get("name") or PurePosixPath(document.url).name or "table"
+            yield from _File(document, name).batches()
+
+
+def dataset_of(name: str, option: str) -> str:
+    """Return "table:NAME": the NAME of --dataset, else the file's own without endings, in a-z, 0-9 and "-"."""
+    stem = option or name
+    for endings in (PACKED, FORMS) if not option else ():
+        stem = next((stem[: -len(each)] for each in endings if stem.lower().endswith(each)), stem)
+    return "table:" + (re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-") or "table")
+
+
+def open_table(document: RawDocument, name: str, columns: Mapping[str, str]) -> Table:
+    """Return the document as a table, told by its first bytes. Raises SourceNonsense and UsageError."""
+    with open_unpacked(document, name) as stream:
+        start = stream.read(4096)
+    _refuse_other_forms(start, name, is_packed(document))
+
+    def recogniser(header: Sequence[str]) -> Columns:
+        return recognise(header, columns)
+
+    if start.startswith(b"PAR1"):
+        from sources._parquet import ParquetTable
+        return ParquetTable(document, name, recogniser)
+    plain = start.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
+    ending = name.lower().removesuffix(".gz").removesuffix(".zst")
+    if plain.startswith(b"{") or ending.endswith((".jsonl", ".ndjson")):
+        return JsonLines(document, name, recogniser)
+    return Delimited(document, name, recogniser)
+
+
+def _refuse_other_forms(start: bytes, name: str, packed: bool) -> None:
+    ending = name.lower()
+    if start.startswith((ZIP_MAGIC, OLE2_MAGIC)):
+        raise UsageError(f"{name} is a workbook or a zip archive", where=name, safe=SAFE,
+                         next_command="save the sheet as CSV, or unpack the archive, and give that to --input")
+    if looks_like_html(start):
+        raise SourceNonsense(f"{name} is a web page or XML, not a table", where=name, safe=SAFE,
+                             next_command=f"head -3 {name}")
+    if start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
+        raise UsageError(f"{name} is one JSON array; a table is read line by line", where=name, safe=SAFE,
+                         next_command=f"jq -c '.[]' {name} > {name}l   # one object a line")
+    if start.startswith(b"PAR1"):
+        if packed:
+            raise UsageError(f"{name} is a packed Parquet file; Parquet packs its columns itself", where=name,
+                             safe=SAFE, next_command=f"unpack {name}, and give that to --input")
+    elif ending.endswith((".parquet", ".pq")):
+        raise SourceNonsense(f"{name} is named like a Parquet file, but is none", where=name, safe=SAFE,
+                             next_command="write or download the file again")
+
+
+class _File:
+    """One file on its way to its batches."""
+
+    def __init__(self, document: RawDocument, name: str) -> None:
+        self.name, self.parameters = name, document.parameters
+        self.asked = tuple(filter(None, self.parameters.get("indicators", "").split(","))) or DEFAULT
+        self.day = self.parameters.get("day") or document.fetched_at[:10]
+        self.dataset = dataset_of(name, self.parameters.get("dataset", ""))
+        self.table = open_table(document, name, json.loads(self.parameters.get("columns") or "{}"))
+        self.columns = self.table.columns
+        self.survey: Survey = self.table.survey(frozenset(self.asked))
+        if not self.survey.keys:
+            raise SourceNonsense(f"{name} has a header and no row under it that can be read", where=name, safe=SAFE,
+                                 next_command=f"head -5 {name}")
+        self.place_is_code = self.columns.code < 0 and all(
+            CODE.fullmatch(each.strip()) for each in self.survey.places)
+        self.indicators = self._indicators()
+        self.units = self._units()
+        self.decimal_mark = self._decimal_mark()
+        self.years = {text: _year(text) for text in {key[2] for key in self.survey.keys}}
+
+    def _next(self, options: str) -> str:
+        return f"python extract.py --source table --input {self.name} {options}"
+
+    # --- what the columns mean ------------------------------------------------------------------------------------
+
+    def _indicators(self) -> dict[str, str]:
+        """Return the text of the indicator column -> canonical name, of the indicators that were asked for."""
+        if self.columns.indicator < 0:
+            return {"": self.asked[0]}
+        texts = {key[1] for key in self.survey.keys}
+        found = {text: name for text in texts for name in self._names(text) if name in self.asked}
+        if not found:
+            seen = ", ".join(sorted(text[:40] for text in texts)[:12])
+            raise SourceNonsense(f"{self.name} has none of {', '.join(self.asked)}; its indicators are {seen}",
+                                 where=self.name, safe=SAFE, next_command=self._next("--indicator CODE"))
+        return found
+
+    @staticmethod
+    def _names(text: str) -> list[str]:
+        code = text.strip()
+        upper = canonical(code.upper())
+        return [upper if upper in INDICATORS else canonical(code)]
+
+    def _units(self) -> dict[tuple[str, str, str], tuple[str, str]]:
+        """Return (indicator text, unit text, scale text) -> staged unit and scale. Raises UsageError."""
+        at = self.columns
+        units = Units(self.parameters.get("unit", ""), at.stated, unit_column=at.unit >= 0,
+                      scale_column=at.scale >= 0)
+        found = {}
+        try:
+            for _, text, _, unit, scale in sorted(self.survey.keys):
+                if text in self.indicators:
+                    found[text, unit, scale] = units.of(text.strip(), self.indicators[text], unit, scale)
+        except Unstated as error:
+            raise UsageError(f"{self.name}: {error}", where=self.name, safe=SAFE,
+                             next_command=self._next("--unit billion   # or million, or usd")) from error
+        return found
+
+    def _decimal_mark(self) -> str:
+        try:
+            return self.survey.marks.decide()
+        except Undecidable as error:
+            raise SourceNonsense(
+                f"{self.name} does not tell which sign is its decimal mark: {error}. Guessing wrong would change "
+                "figures a thousandfold", where=self.name, safe=SAFE,
+                next_command="write the file again without thousands marks and with a decimal point") from error
+
+    # --- vintages -------------------------------------------------------------------------------------------------
+
+    def _labels(self) -> dict[str, frozenset[str]]:
+        """Return label -> the texts of the vintage column that mean it, in order; blank ones go with the first."""
+        labels: dict[str, set[str]] = {}
+        blank = set()
+        for text in {key[0] for key in self.survey.keys}:
+            label = MIDNIGHT.sub(r"\1", text.strip())
+            if not label:
+                blank.add(text)
+            elif not LABEL.fullmatch(label):
+                raise self._no_vintages(f"{label[:80]!r} is no label of a vintage")
+            else:
+                labels.setdefault(label, set()).add(text)
+        if not labels or len(labels) > MOST_VINTAGES:
+            raise self._no_vintages(f"the vintage column has {len(labels):,} different labels")
+        ordered = sorted(labels, key=lambda label: self._vintage(label, STATED).order)
+        labels[ordered[0]] |= blank
+        return {label: frozenset(labels[label]) for label in ordered}
+
+    def _no_vintages(self, what: str) -> UsageError:
+        return UsageError(f"{self.name}: {what}", where=self.name, safe=SAFE,
+                          next_command=self._next("--columns vintage=COLUMN   # such as 2025-10 in each row"))
+
+    def _vintage(self, label: str, dating: str) -> Vintage:
+        published = f"{label}-01-01"[:10] if DAY.fullmatch(label) else ""
+        return Vintage(self.dataset, label, published, "", dating)
+
+    def batches(self) -> Iterator[VintageBatch]:
+        """Yield the file's batches, oldest vintage first; the rows that cannot be read go with the first."""
+        if self.columns.vintage >= 0:
+            for number, (label, texts) in enumerate(self._labels().items()):
+                yield self._batch(self._vintage(label, STATED), texts, first=number == 0)
+            return
+        given = self.parameters.get("vintage", "").strip()
+        if given and not LABEL.fullmatch(given):
+            raise UsageError(f"--vintage {given[:80]!r} is no label: letters, digits, '.', '-', '+' and '_' make one",
+                             where="--vintage", safe=SAFE, next_command=self._next("--vintage 2025-10"))
+        yield self._batch(self._vintage(given or self.day, GIVEN if given else OBSERVED), None, first=True)
+
+    def _batch(self, vintage: Vintage, texts: frozenset[str] | None, *, first: bool) -> VintageBatch:
+        years: dict[str, set[int]] = {}
+        for label, indicator, year, _, _ in self.survey.keys:
+            if indicator in self.indicators and (texts is None or label in texts):
+                years.setdefault(self.indicators[indicator], set()).update(self._years_of(year))
+        complete = vintage.dating != OBSERVED  # who names the edition says that what is not in it is withdrawn
+        scopes = [Scope(vintage, each, tuple(sorted(years[each])), complete) for each in self.asked if each in years]
+        decimals = {each or self.asked[0]: n for each, n in self.survey.decimals.items()}
+        batch = VintageBatch(vintage, scopes, (), self.decimal_mark, decimals)
+        where: list[tuple[int, frozenset[str]]] = [] if texts is None else [(self.columns.vintage, texts)]
+        if self.columns.indicator >= 0:
+            where.append((self.columns.indicator, frozenset(self.indicators)))
+        batch.rows = self._rows(batch, where, first=first)
+        return batch
+
+    def _years_of(self, text: str) -> set[int]:
+        texts = [year for _, year in self.columns.wide] or [self.years[text]]
+        return {int(each) for each in texts if len(each) == 4 and each.isascii() and each.isdigit()}
+
+    # --- rows -----------------------------------------------------------------------------------------------------
+
+    def _rows(self, batch: VintageBatch, where: Where, *, first: bool) -> Iterator[StagedRecord]:
+        """Yield the records of one vintage, and keep the batch's balance."""
+        wide, skipped, yielded = len(self.columns.wide) or 1, [0] * len(where), 0
+
+        def bad(row: Quarantined) -> None:
+            if first:
+                batch.quarantined.append(row)
+
+        vintage_at = self.columns.vintage if first else -1
+        record = self._reader()
+        try:
+            for line, row in self.table.rows(where, skipped, bad):
+                if vintage_at >= 0 and not row[vintage_at].strip():
+                    bad(Quarantined("no vintage", f"{self.name} {self.table.word} {line}", " | ".join(row)[:500],
+                                    "the row names no vintage"))
+                    continue
+                yielded += wide
+                if self.columns.wide:
+                    yield from (record(line, row, index, year) for index, year in self.columns.wide)
+                else:
+                    yield record(line, row, -1, "")
+        finally:
+            if self.columns.indicator >= 0 and skipped[-1]:
+                batch.set_aside["not asked for"] += skipped[-1] * wide
+            batch.rows_read += yielded + sum(batch.set_aside.values()) + len(batch.quarantined)
+
+    def _reader(self) -> Callable[[int, Sequence[str], int, str], StagedRecord]:
+        """Return the function that makes a record of (line, cells, value column and year of a wide table or -1 and "").
+
+        A closure over local names: it runs once a figure, a hundred million times for the largest tables.
+        """
+        at, place, years, units, indicators = self.columns, self.name, self.years, self.units, self.indicators
+        code_at, name_at = (at.name, -1) if self.place_is_code else (at.code, at.name)
+        indicator_at, unit_at, scale_at, last_at, word = at.indicator, at.unit, at.scale, at.last, self.table.word
+        statuses: dict[tuple[str, str], str] = {}
+
+        def record(line: int, row: Sequence[str], value_at: int, year: str) -> StagedRecord:
+            locator = f"{place} {word} {line}"
+            if value_at < 0:
+                value_at, year = at.value, years[row[at.year]]
+            else:
+                locator += f", column {year}"
+            text = row[indicator_at] if indicator_at >= 0 else ""
+            unit, scale = units[text, row[unit_at] if unit_at >= 0 else "", row[scale_at] if scale_at >= 0 else ""]
+            status = UNKNOWN
+            if last_at >= 0:
+                key = (year, row[last_at])
+                if key not in statuses:
+                    statuses[key] = _status(*key)
+                status = statuses[key]
+            return StagedRecord(row[code_at] if code_at >= 0 else "", row[name_at] if name_at >= 0 else "",
+                                indicators[text], year, row[value_at], unit, scale, status, locator)
+
+        return record
+
+
+def _status(year: str, last: str) -> str:
+    return status_of(int(year), last_actual_year(last)) if year.isascii() and year.isdigit() else UNKNOWN
+
+
+def _year(text: str) -> str:
+    found = YEAR.fullmatch(text.strip())
+    return found[1] if found else text
