@@ -14,6 +14,7 @@ from pipeline.documents import RawDocument
 from pipeline.errors import SourceNonsense, UsageError
 from pipeline.parts import write_parts
 from pipeline.stage import Stage
+from rules.cleaning import parse_number
 from rules.records import AGGREGATE, Quarantined, StagedRecord
 from sources import BaseSource, VintageBatch
 from utils import ENGLISH_MONTHS, Workspace, write_json
@@ -25,8 +26,9 @@ PICTURE_ROWS = 5_000  # a picture is of economies; more rows for one year are no
 class StagedBatch:
     """One vintage, staged.
 
-    main, picture_year: the indicator and year of its picture; picture_year is 0 where cells carry their own.
-    picture: the staged records in that year, for the raw picture.
+    main: the indicator of its picture. candidates: the years its picture may be of, ascending; empty where cells carry
+    their own years. seen: year -> the staged records of that year, while rows go by. picture_year, picture: what was
+    chosen; 0 where cells carry their own years.
     """
 
     vintage: Vintage
@@ -34,13 +36,15 @@ class StagedBatch:
     decimal_mark: str
     decimals: Mapping[str, int]
     main: str
-    picture_year: int
+    candidates: Sequence[int]
     fetched_at: str
+    picture_year: int = 0
     parts: list[Part] = field(default_factory=list)
     quarantine: list[Part] = field(default_factory=list)
     balance: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     picture: list[StagedRecord] = field(default_factory=list)
+    seen: dict[str, list[StagedRecord]] = field(default_factory=dict)
 
     def told(self) -> dict[str, Any]:
         """Return what the manifest says of the batch, for the stages after."""
@@ -65,8 +69,8 @@ def stage_all(stage: Stage, source: BaseSource, documents: Sequence[RawDocument]
 def stage_batch(stage: Stage, source: BaseSource, batch: VintageBatch, fetched_at: str) -> StagedBatch:
     """Write the rows of one vintage as parts, keep those of its picture, and balance the count."""
     main = main_indicator(stage.options.indicator, batch.scopes)
-    year = 0 if source.own_years else picture_year(batch.scopes, main, stage.options.year, batch.vintage)
-    staged = StagedBatch(batch.vintage, batch.scopes, batch.decimal_mark, batch.decimals, main, year, fetched_at)
+    years = [] if source.own_years else picture_years(batch.scopes, main, stage.options.year, batch.vintage)
+    staged = StagedBatch(batch.vintage, batch.scopes, batch.decimal_mark, batch.decimals, main, years, fetched_at)
     folder = vintage_folder(batch.vintage)
     rows = stage.report.counted(_kept_for_picture(batch.rows, staged))
     staged.parts = write_parts(stage.workspace, stage.workspace.staged / folder, "part", StagedRecord._fields, rows)
@@ -76,6 +80,7 @@ def stage_batch(stage: Stage, source: BaseSource, batch: VintageBatch, fetched_a
     out = sum(part.rows for part in staged.parts)
     staged.balance = extract_balance(batch, out)
     staged.warnings = list(batch.warnings)
+    choose_picture(staged)
     return staged
 
 
@@ -88,13 +93,34 @@ def extract_balance(batch: VintageBatch, out: int) -> dict[str, int]:
 
 
 def _kept_for_picture(rows: Iterable[StagedRecord], staged: StagedBatch) -> Iterator[StagedRecord]:
-    """Pass the rows on, keeping those that the raw picture shows."""
-    year, main, picture = str(staged.picture_year), staged.main, staged.picture
-    every_year = not staged.picture_year
+    """Pass the rows on, keeping those of the years that the raw picture may show."""
+    main, own = staged.main, not staged.candidates
+    kept = {str(year): list[StagedRecord]() for year in staged.candidates} or {"": []}
+    staged.seen = kept
     for row in rows:
-        if row[2] == main and (every_year or row[3] == year) and row[7] != AGGREGATE and len(picture) < PICTURE_ROWS:
-            picture.append(row)
+        if row[2] == main and row[7] != AGGREGATE:
+            year = "" if own else row[3]
+            if year in kept and len(kept[year]) < PICTURE_ROWS:
+                kept[year].append(row)
         yield row
+
+
+def choose_picture(staged: StagedBatch) -> None:
+    """Choose the newest candidate year with at least half as many figures as the fullest.
+
+    Why: the World Bank lists a year before it has figures for it, and fills it over months.
+    """
+    if staged.candidates:
+        figures = {year: sum(bool(parse_number(row.raw, staged.decimal_mark).text) for row in staged.seen[str(year)])
+                   for year in staged.candidates}
+        fullest = max(figures.values())
+        staged.picture_year = max(year for year, count in figures.items() if 2 * count >= fullest)
+        newest = staged.candidates[-1]
+        if staged.picture_year != newest:
+            staged.warnings.append(f"{newest} has {figures[newest]} figures so far, so the picture is of "
+                                   f"{staged.picture_year}, which has {figures[staged.picture_year]}")
+    staged.picture = staged.seen[str(staged.picture_year) if staged.candidates else ""]
+    staged.seen = {}
 
 
 def main_indicator(asked: Sequence[str], scopes: Sequence[Scope]) -> str:
@@ -103,19 +129,21 @@ def main_indicator(asked: Sequence[str], scopes: Sequence[Scope]) -> str:
     return next((name for name in asked if name in held), asked[0])
 
 
-def picture_year(scopes: Sequence[Scope], main: str, asked: int, vintage: Vintage) -> int:
-    """Return the one year of the picture: the one asked for, else this year where the vintage has it, else its latest.
+def picture_years(scopes: Sequence[Scope], main: str, asked: int, vintage: Vintage) -> list[int]:
+    """Return the years the picture may be of, ascending.
 
+    The year asked for; else up to five that end with this year where the vintage has it, else with its latest.
     Raises UsageError for a year the vintage does not have.
     """
     years = sorted({year for scope in scopes if scope.indicator == main for year in scope.years})
+    this_year = datetime.now(UTC).year
     if not years:
-        return asked or datetime.now(UTC).year
+        return [asked or this_year]
     if asked and asked not in years:
         raise UsageError(f"{described(vintage)} has no year {asked}: it has {years[0]} to {years[-1]}",
                          safe="nothing was changed", next_command=f"choose another --year, e.g. --year {years[-1]}")
-    this_year = datetime.now(UTC).year
-    return asked or (this_year if this_year in years else years[-1])
+    last = asked or (this_year if this_year in years else years[-1])
+    return [last] if asked else [year for year in years if year <= last][-5:]
 
 
 def write_raw_picture(workspace: Workspace, batch: StagedBatch, channel: str) -> Part:

@@ -1,0 +1,188 @@
+"""load.py and the SQLite target: all or nothing, the user's own tables, rebuild, which picture is shown."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.project import run, sql
+from tests.server import Answer, Server
+from tests.weo_sample import figures, sdmx
+
+CONTENT = ("dim_country", "dim_vintage", "etl_batch", "figure_newest", "Countries_by_GDP")
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Path]]:
+    """A workspace with October 2025 loaded, and the server that gave it; tests work on copies of it."""
+    with Server() as server:
+        workspace = tmp_path_factory.mktemp("loaded")
+        server.routes["/.NGDPD.A"] = Answer(sdmx(figures()), headers={"Content-Type": "application/xml"})
+        done = process(server, workspace)
+        assert done == 0
+        yield server, workspace
+
+
+@pytest.fixture
+def workspace(loaded: tuple[Server, Path], tmp_path: Path) -> Path:
+    shutil.copytree(loaded[1], tmp_path / "w")
+    return tmp_path / "w"
+
+
+def process(server: Server, workspace: Path, *more: str) -> int:
+    done = run("etl_process.py", "--source", "imf", "--url", server.url, "--indicator", "NGDPD", *more,
+               workspace=workspace)
+    assert "Traceback" not in done.stderr
+    return done.returncode
+
+
+def content(workspace: Path) -> dict[str, list[tuple[object, ...]]]:
+    return {table: sql(workspace, f"SELECT * FROM {table} ORDER BY 1, 2, 3, 4") for table in CONTENT}
+
+
+def test_the_table_people_know(workspace: Path) -> None:
+    columns = [row[1] for row in sql(workspace, "PRAGMA table_info(Countries_by_GDP)")]
+    assert columns == ["Country", "GDP_USD_billion", "GDP_as_published", "Region", "Subregion", "ISO3", "Year",
+                       "Forecast", "Dataset", "Vintage", "Extracted_At"]
+    germany = sql(workspace, "SELECT Country, GDP_USD_billion, GDP_as_published, Region, Subregion, Year, Forecast, "
+                             "Dataset, Vintage FROM Countries_by_GDP WHERE ISO3 = 'DEU'")
+    assert germany == [("Germany", 985.13, "985.125", "Europe", "Western Europe", 2025, 1, "imf-weo", "2025-10")]
+    assert sql(workspace, "SELECT count(*) FROM Countries_by_GDP") == [(190,)]
+    assert sql(workspace, "SELECT value, value_text, decimals, forecast FROM figure_newest "
+                          "WHERE iso3 = 'DEU' AND year = 2024") == [(985.125, "985.125", 3, 0)]
+
+
+def test_nothing_but_the_database_is_left_beside_it(workspace: Path) -> None:
+    assert [path.name for path in (workspace / "sqliteDB").iterdir()] == ["World_Economies.db"]
+    assert sql(workspace, "PRAGMA journal_mode") == [("delete",)]
+    assert sql(workspace, "PRAGMA integrity_check") == [("ok",)]
+    assert sql(workspace, "PRAGMA user_version") == [(1,)]
+
+
+def test_loading_again_adds_nothing(workspace: Path) -> None:
+    before = content(workspace)
+    done = run("load.py", workspace=workspace)
+    assert (done.returncode, "skipped" in done.stderr) == (0, True)
+    assert content(workspace) == before
+
+
+def own_tables(workspace: Path) -> None:
+    with closing(sqlite3.connect(workspace / "sqliteDB" / "World_Economies.db")) as db:
+        db.executescript("CREATE TABLE mine (iso3 TEXT REFERENCES dim_country, note TEXT);"
+                         "INSERT INTO mine VALUES ('DEU', 'ours');"
+                         "CREATE VIEW large AS SELECT * FROM Countries_by_GDP WHERE GDP_USD_billion > 900;")
+
+
+@pytest.mark.parametrize("rebuild", [False, True], ids=["another vintage", "a rebuild"])
+def test_the_users_own_tables_and_views_survive(loaded: tuple[Server, Path], workspace: Path, rebuild: bool) -> None:
+    own_tables(workspace)
+    if rebuild:
+        assert run("load.py", "--rebuild", workspace=workspace).returncode == 0
+    else:
+        with Server() as server:
+            server.routes["/.NGDPD.A"] = Answer(
+                sdmx(figures(DEU="999"), published="2026-04-14T13:00:00Z", updated="2026-04-14T13:00:00Z"),
+                headers={"Content-Type": "application/xml"})
+            assert process(server, workspace) == 0
+    assert sql(workspace, "SELECT * FROM mine") == [("DEU", "ours")]
+    assert sql(workspace, "SELECT count(*) FROM large") == [(21,)]
+
+
+def test_a_rebuild_equals_what_it_rebuilds(workspace: Path) -> None:
+    before = content(workspace)
+    done = run("load.py", "--rebuild", workspace=workspace)
+    assert done.returncode == 0, done.stderr
+    assert content(workspace) == before
+
+
+def test_a_file_that_is_no_database_is_refused_kept_and_rebuilt(workspace: Path) -> None:
+    before = content(workspace)
+    database = workspace / "sqliteDB" / "World_Economies.db"
+    database.write_bytes(b"not a database at all" * 400)
+    done = run("load.py", workspace=workspace)
+    assert done.returncode == 6
+    assert "python load.py --rebuild" in done.stderr
+    assert database.read_bytes().startswith(b"not a database")
+    assert run("load.py", "--rebuild", workspace=workspace).returncode == 0
+    assert content(workspace) == before
+    kept = [path for path in database.parent.iterdir() if ".damaged-" in path.name]
+    assert [path.read_bytes()[:14] for path in kept] == [b"not a database"]
+
+
+def test_a_database_of_a_later_program_is_refused(workspace: Path) -> None:
+    with closing(sqlite3.connect(workspace / "sqliteDB" / "World_Economies.db")) as db:
+        db.execute("PRAGMA user_version = 99")
+    run_json = next((workspace / "results/runs").glob("2*/load.json"))
+    run_json.unlink()
+    done = run("load.py", workspace=workspace)
+    assert done.returncode == 6
+    assert "The database has schema 99" in done.stderr
+
+
+def test_what_another_program_left_in_the_wal_is_kept(workspace: Path, loaded: tuple[Server, Path]) -> None:
+    database = workspace / "sqliteDB" / "World_Economies.db"
+    script = ("import sqlite3, os, sys\ndb = sqlite3.connect(sys.argv[1])\ndb.execute('PRAGMA journal_mode = WAL')\n"
+              "db.execute('CREATE TABLE mine (x)')\ndb.execute('INSERT INTO mine VALUES (42)')\ndb.commit()\n"
+              "os._exit(0)  # as a crash does: the -wal stays\n")
+    import subprocess
+    import sys
+
+    subprocess.run([sys.executable, "-c", script, str(database)], check=True)
+    assert database.with_name("World_Economies.db-wal").exists()
+    assert run("load.py", "--rebuild", workspace=workspace).returncode == 0
+    assert sql(workspace, "SELECT x FROM mine") == [(42,)]
+    assert [path.name for path in database.parent.iterdir()] == ["World_Economies.db"]
+
+
+def test_a_failing_gate_leaves_the_database_as_it_was(workspace: Path) -> None:
+    database = workspace / "sqliteDB" / "World_Economies.db"
+    before = database.read_bytes()
+    picture = (workspace / "results/Countries_by_GDP_Processed.json").read_bytes()
+    with Server() as server:
+        server.routes["/.NGDPD.A"] = Answer(sdmx(figures(USA="90000")), headers={"Content-Type": "application/xml"})
+        assert process(server, workspace) == 3
+        assert database.read_bytes() == before
+        assert (workspace / "results/Countries_by_GDP_Processed.json").read_bytes() == picture
+        assert process(server, workspace, "--accept", "share") == 0
+    assert sql(workspace, "SELECT accepted FROM etl_load ORDER BY loaded_at, accepted") == [("",), ("share",)]
+
+
+def test_an_older_vintage_is_taken_in_and_the_newer_picture_stays(workspace: Path) -> None:
+    before = sql(workspace, "SELECT * FROM Countries_by_GDP")
+    with Server() as server:
+        server.routes["/.NGDPD.A"] = Answer(
+            sdmx(figures(DEU="900"), published="2025-04-22T13:00:00Z", updated="2025-04-22T13:00:00Z"),
+            headers={"Content-Type": "application/xml"})
+        assert process(server, workspace) == 0
+        assert process(server, workspace) == 0
+    assert sql(workspace, "SELECT * FROM Countries_by_GDP") == before
+    assert sql(workspace, "SELECT label FROM dim_vintage ORDER BY label") == [("2025-04",), ("2025-10",)]
+
+
+def test_coming_back_to_a_dataset_shows_its_newest_picture(workspace: Path, tmp_path: Path) -> None:
+    before = sql(workspace, "SELECT * FROM Countries_by_GDP ORDER BY ISO3")
+    table = tmp_path / "own.csv"
+    table.write_text("country,year,gdp_usd_billion\nGermany,2025,5000\nFrance,2025,3000\n", encoding="utf-8")
+    done = run("etl_process.py", "--source", "table", "--input", table, "--vintage", "2026-01", workspace=workspace)
+    assert done.returncode == 0, done.stderr
+    assert sql(workspace, "SELECT Country, GDP_USD_billion, Dataset FROM Countries_by_GDP") == [
+        ("Germany", 5000.0, "table:own"), ("France", 3000.0, "table:own")]
+    with Server() as server:
+        server.routes["/.NGDPD.A"] = Answer(
+            sdmx(figures(DEU="900"), published="2025-04-22T13:00:00Z", updated="2025-04-22T13:00:00Z"),
+            headers={"Content-Type": "application/xml"})
+        assert process(server, workspace) == 0
+    assert sql(workspace, "SELECT * FROM Countries_by_GDP ORDER BY ISO3") == before
+
+
+def test_the_clean_picture_is_sorted_by_gdp(workspace: Path) -> None:
+    picture = json.loads((workspace / "results/Countries_by_GDP_Processed.json").read_text(encoding="utf-8"))
+    values = [row["GDP_USD_billion"] for row in picture]
+    assert values == sorted(values, reverse=True)
+    assert [row["ISO3"] for row in picture[:4]] == ["USA", "CHN", "JPN", "DEU"]
