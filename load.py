@@ -117,8 +117,8 @@ def clean_records(workspace: Workspace, told: Mapping[str, Any]) -> Iterator[Cle
 def show(stage: Stage, target: BaseTarget, before: Manifest, origin: Manifest) -> None:
     """Show the newest picture of the dataset asked for: this run's, or the one of a newer vintage already there."""
     vintage = staging.vintage_of(origin)
-    newest = max((Vintage(vintage.dataset, **row) for row in target.query("vintages", {"dataset": vintage.dataset})),
-                 key=lambda each: each.order)
+    known = [Vintage(vintage.dataset, **row) for row in target.query("vintages", {"dataset": vintage.dataset})]
+    newest = max([vintage, *known], key=lambda each: each.order)
     if newest.order <= vintage.order:
         target.show(picture_of(stage.workspace, before, origin))
         return
