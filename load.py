@@ -19,6 +19,7 @@ from pipeline.parts import read_rows
 from pipeline.stage import Stage, finished, run_stage, started
 from rules.cleaning import half_up
 from rules.identity import Identity
+from rules.indicators import MAIN
 from rules.records import CleanRecord
 from targets import BaseTarget, Batch, Counts, Picture, open_target
 from utils import PROJECT, Parser, Workspace, add_common_options
@@ -117,6 +118,9 @@ def clean_records(workspace: Workspace, told: Mapping[str, Any]) -> Iterator[Cle
 def show(stage: Stage, target: BaseTarget, before: Manifest, origin: Manifest) -> None:
     """Show the newest picture of the dataset asked for: this run's, or the one of a newer vintage already there."""
     vintage = staging.vintage_of(origin)
+    if origin.facts["picture"]["main"] != MAIN:
+        target.keep_picture(before.run_id)
+        return
     known = [Vintage(vintage.dataset, **row) for row in target.query("vintages", {"dataset": vintage.dataset})]
     newest = max([vintage, *known], key=lambda each: each.order)
     if newest.order <= vintage.order:

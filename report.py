@@ -51,8 +51,7 @@ def ask(target: BaseTarget, stage: Stage) -> Report:
     """Run the queries. Raises CheckpointError without a database, UsageError for an unknown region or year."""
     picture = target.query("picture_vintage", {})
     if not picture:
-        raise CheckpointError("There is no picture in the database yet", where=str(stage.workspace.database),
-                              safe="nothing was changed", next_command="python etl_process.py")
+        return without_picture(target, stage)
     chosen, shown = stage.options, picture[0]
     year = asked_year(target, chosen.year, shown["year"])
     parameters = {"min_gdp": chosen.min_gdp, "region": known_region(target, chosen.region) or None, "year": year,
@@ -63,6 +62,16 @@ def ask(target: BaseTarget, stage: Stage) -> Report:
     title = f"{staging.described(vintage, shown['channel'])}, {year or shown['year']}"
     few = [f"{row['Region']} has {row['Counted']} economies only" for row in regions if row["Counted"] < 5]
     return Report(title, [tidy(row) for row in economies], regions, few)
+
+
+def without_picture(target: BaseTarget, stage: Stage) -> Report:
+    """Return the report of a database that holds figures but no GDP. Raises CheckpointError where it holds nothing."""
+    held = target.query("loaded", {})
+    if not held or not held[0]["batches"]:
+        raise CheckpointError("There is no picture in the database yet", where=str(stage.workspace.database),
+                              safe="nothing was changed", next_command="python etl_process.py")
+    note = f"The database holds {held[0]['figures']:,} figures but no GDP, so there is no picture to show."
+    return Report("no GDP yet", [], [], [note])
 
 
 def asked_year(target: BaseTarget, year: int, shown: int) -> int | None:
@@ -105,4 +114,4 @@ def remember(stage: Stage, meter: Meter, rows: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run_stage("report", build_parser(), body))
+    sys.exit(run_stage("report", build_parser, body))

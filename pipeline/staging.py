@@ -15,6 +15,7 @@ from pipeline.errors import SourceNonsense, UsageError
 from pipeline.parts import write_parts
 from pipeline.stage import Stage
 from rules.cleaning import parse_number
+from rules.indicators import MAIN
 from rules.records import AGGREGATE, Quarantined, StagedRecord
 from sources import BaseSource, VintageBatch
 from utils import ENGLISH_MONTHS, Workspace, write_json
@@ -124,9 +125,12 @@ def choose_picture(staged: StagedBatch) -> None:
 
 
 def main_indicator(asked: Sequence[str], scopes: Sequence[Scope]) -> str:
-    """Return the indicator of the picture: the first one asked for that the batch has."""
+    """Return the indicator the gates judge and the picture shows: GDP where the batch has it, else the first asked for.
+
+    A batch without GDP has no picture; its figures are stored all the same.
+    """
     held = {scope.indicator for scope in scopes}
-    return next((name for name in asked if name in held), asked[0])
+    return next((name for name in (MAIN, *asked) if name in held), asked[0])
 
 
 def picture_years(scopes: Sequence[Scope], main: str, asked: int, vintage: Vintage) -> list[int]:
@@ -148,12 +152,13 @@ def picture_years(scopes: Sequence[Scope], main: str, asked: int, vintage: Vinta
 
 def write_raw_picture(workspace: Workspace, batch: StagedBatch, channel: str) -> Part:
     """Write results/Countries_by_GDP.json: values as strings, names and codes as the source gives them."""
+    picture = batch.picture if batch.main == MAIN else []
     write_json(workspace.raw_picture, [
         {"Country": row.name, "Code": row.code, "GDP": row.raw, "Unit": row.unit, "Scale": row.scale, "Year": row.year,
          "Status": row.status, "Indicator": row.indicator, "Dataset": batch.vintage.dataset,
          "Vintage": batch.vintage.label, "Channel": channel, "Extracted_At": batch.fetched_at, "Locator": row.locator}
-        for row in batch.picture])
-    return make_part(workspace, workspace.raw_picture, len(batch.picture))
+        for row in picture])
+    return make_part(workspace, workspace.raw_picture, len(picture))
 
 
 def vintage_folder(vintage: Vintage) -> str:

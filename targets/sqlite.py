@@ -170,16 +170,17 @@ class Target(BaseTarget):
         counts = Counts()
         with self._named():
             if not self.applied(batch_id):
-                newest = self._is_newest(batch.vintage)
+                newest = self._newest(batch.vintage.dataset)
                 self._ledger(batch, batch_id)
-                if newest:
-                    counts.figures = self._figures(batch)
+                if newest is None or batch.vintage.order >= newest:
+                    counts.figures = self._figures(batch, same=batch.vintage.order == newest)
             counts.witnesses = self._witness(batch, batch_id)
         return counts
 
-    def _is_newest(self, vintage: Vintage) -> bool:
-        rows = self.query("vintages", {"dataset": vintage.dataset})
-        return all(vintage.order >= Vintage(vintage.dataset, **row).order for row in rows)
+    def _newest(self, dataset: str) -> tuple[str, str, str] | None:
+        """Return the order of the newest vintage of a dataset, None before the first."""
+        rows = self.query("vintages", {"dataset": dataset})
+        return max((Vintage(dataset, **row).order for row in rows), default=None)
 
     def _ledger(self, batch: Batch, batch_id: str) -> None:
         vintage = asdict(batch.vintage)
@@ -188,9 +189,11 @@ class Target(BaseTarget):
             "batch_id": batch_id, "digest": batch.digest, "figures": batch.figures,
             "picture_year": batch.picture_year})
 
-    def _figures(self, batch: Batch) -> int:
+    def _figures(self, batch: Batch, *, same: bool) -> int:
+        """Write the figures in the place of the vintage before, or beside those of the same vintage."""
         dataset = batch.vintage.dataset
-        self._db.execute(_statement("delete_figures"), {"dataset": dataset})
+        if not same:
+            self._db.execute(_statement("delete_figures"), {"dataset": dataset})
         return self._db.executemany(_statement("insert_figure"), (
             (dataset, r.indicator, r.iso3, r.year, float(r.value_text), r.value_text, r.decimals, r.forecast)
             for r in batch.rows)).rowcount

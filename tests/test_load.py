@@ -186,3 +186,26 @@ def test_the_clean_picture_is_sorted_by_gdp(workspace: Path) -> None:
     values = [row["GDP_USD_billion"] for row in picture]
     assert values == sorted(values, reverse=True)
     assert [row["ISO3"] for row in picture[:4]] == ["USA", "CHN", "JPN", "DEU"]
+
+
+def test_more_indicators_of_the_same_vintage_are_added(tmp_path: Path) -> None:
+    table = tmp_path / "own.csv"
+    table.write_text("country,year,indicator,value\nGermany,2025,NGDPD,5000\nGermany,2025,LP,84\nFrance,2025,NGDPD,3000\n",
+                     encoding="utf-8")
+    for indicator in ("LP", "NGDPD"):
+        done = run("etl_process.py", "--source", "table", "--input", table, "--vintage", "2026-01", "--unit", "billion",
+                   "--indicator", indicator, workspace=tmp_path / "w")
+        assert done.returncode == 0, done.stderr
+    assert sql(tmp_path / "w", "SELECT indicator, iso3, value_text FROM figure_newest ORDER BY 1, 2") == [
+        ("LP", "DEU", "84"), ("NGDPD", "DEU", "5000"), ("NGDPD", "FRA", "3000")]
+
+
+def test_a_vintage_without_gdp_is_stored_and_has_no_picture(tmp_path: Path) -> None:
+    table = tmp_path / "own.csv"
+    table.write_text("country,year,indicator,value\nGermany,2025,LP,84\n", encoding="utf-8")
+    arguments = ("--source", "table", "--input", table, "--vintage", "2026-01", "--indicator", "LP")
+    first = run("etl_process.py", *arguments, workspace=tmp_path / "w")
+    assert (first.returncode, "holds 1 figures but no GDP" in first.stdout) == (0, True), first.stderr
+    again = run("etl_process.py", *arguments, workspace=tmp_path / "w")
+    assert (again.returncode, "Nothing to do" in again.stderr) == (0, True), again.stderr
+    assert sql(tmp_path / "w", "SELECT count(*) FROM Countries_by_GDP") == [(0,)]
