@@ -10,22 +10,24 @@ import os
 import random
 import sys
 from argparse import RawDescriptionHelpFormatter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sources
-from pipeline import checkpoints, options, plan
+from pipeline import checkpoints, choice, failure, lock, options, plan
 from pipeline.checkpoints import STAGES
 from pipeline.console import Console
-from pipeline.errors import RETRYABLE, ExitCode, UsageError
-from pipeline.events import FAILED, SKIPPED, WARNING, Event
+from pipeline.errors import RETRYABLE, CheckpointError, ExitCode, UsageError
+from pipeline.events import FAILED, SKIPPED, STARTED, WARNING, Event
 from pipeline.logs import log_listener
 from pipeline.runner import Outcome, Runner, Signals
-from pipeline.secrets import has_password
+from pipeline.secrets import has_password, redact_text
 from pipeline.stage import Stage, run_stage
 from pipeline.summary import Line, dry_run, first_line, status, table
 from utils import ENVIRONMENT_PREFIX, Parser, add_common_options, environment
 
+LOOK_AHEAD = 200_000_000  # bytes of checkpoints that are verified while extract asks; larger ones wait for it
 BACKOFF = 2.0  # seconds before the first retry of a stage, doubled each time
 
 
@@ -55,83 +57,82 @@ def build_parser() -> Parser:
 
 
 class Process:
-    """One run of all stages."""
+    """One run of all stages; arguments: the command line that asked for it."""
 
-    def __init__(self, stage: Stage, signals: Signals) -> None:
+    def __init__(self, stage: Stage, signals: Signals, arguments: Sequence[str]) -> None:
         self.stage, self.options, self.workspace = stage, stage.options, stage.workspace
+        self.arguments = arguments
         self.console = Console(quiet=stage.options.quiet)
         self.signals = signals
-        self.runner = Runner(stage.lock_fd, self._environment(), self.console, signals)
+        self.runner = Runner(stage.lock_fd, self._hear, signals)
+        self.url = options.checked_url(self.options)
         self.lines: list[Line] = []
+        self.why = ""  # of the stage at work
         self.failure: Outcome | None = None
         self.what: dict[str, Any] = {}
+        self.ahead: tuple[str, dict[str, choice.Choice]] = "", {}
 
-    def _environment(self) -> dict[str, str]:
-        """Return what stages inherit; the address travels here, since a command line can be read by everyone."""
-        url = options.checked_url(self.options)
-        inherited = dict(os.environ)
-        inherited.pop(f"{ENVIRONMENT_PREFIX}URL_FILE", None)
-        return inherited | ({f"{ENVIRONMENT_PREFIX}URL": url} if url else {})
+    def _environment(self, stage: str) -> dict[str, str]:
+        """Return what a stage inherits; an address travels here, to extract alone: anyone can read a command line."""
+        secret = {f"{ENVIRONMENT_PREFIX}{name}" for name in ("URL", "URL_FILE", "NOTIFY")}
+        inherited = {name: value for name, value in os.environ.items() if name not in secret}
+        return inherited | ({f"{ENVIRONMENT_PREFIX}URL": self.url} if self.url and stage == "extract" else {})
 
     def run(self) -> ExitCode:
         """Run or skip each stage in order; returns the exit code of the whole."""
         for stage in STAGES:
-            reason = self._reason(stage)
-            if reason.startswith("skip: "):
-                self._skipped(stage, reason.removeprefix("skip: "))
-            elif not self._stage(stage, reason):
+            if self.signals.count:
+                self._ended(Line(stage, "not run", "interrupted", Outcome(stage, int(ExitCode.INTERRUPTED))))
+            else:
+                chosen = self._choose(stage)
+                if chosen.runs:
+                    self._ended(self._stage(stage, chosen.why))
+                else:
+                    self._skipped(stage, chosen.why)
+            if self.failure:
                 break
         return self._end()
 
-    def _reason(self, stage: str) -> str:
-        """Return why a stage runs, or "skip: " and why it does not."""
-        chosen, at = self.options, STAGES.index(stage)
-        if chosen.only:
-            return "--only" if stage == chosen.only else f"skip: --only {chosen.only}"
-        if chosen.from_stage and at < STAGES.index(chosen.from_stage):
-            return f"skip: --from {chosen.from_stage}"
-        if stage == "extract":
-            return "it asks the source"
-        if stage == chosen.from_stage:
-            return f"--from {stage}"
-        reason = plan.why_run(self.workspace, stage, checkpoints.current_run(self.workspace), chosen)
-        return reason or "skip: its checkpoint is whole and nothing before it changed"
-
     def _skipped(self, stage: str, why: str) -> None:
-        event = Event(SKIPPED, stage, f"skipped: {why}")
-        log_listener(event)
-        self.console(event)
+        self._say(SKIPPED, stage, f"skipped: {why}")
         self.lines.append(Line(stage, "skipped", why))
 
-    def _stage(self, stage: str, why: str) -> bool:
-        """Run a stage with its retries; returns whether the run goes on."""
+    def _ended(self, line: Line) -> None:
+        self.lines.append(line)
+        if line.outcome and line.outcome.code:
+            self.failure = line.outcome
+        if line.outcome and (line.outcome.killed_by or line.outcome.timed_out):
+            lock.sweep(self.workspace)  # it could not clear away what it had half-written
+
+    def _hear(self, event: Event) -> None:
+        """Show what a stage says; its first line says why it runs."""
+        self.console(replace(event, text=f"{event.text} ({self.why})") if event.kind == STARTED else event)
+
+    def _stage(self, stage: str, why: str) -> Line:
+        """Run a stage with its retries."""
+        self.why = why
         outcome = self._attempts(stage)
         if outcome.code == ExitCode.CHECKPOINT and stage != "extract" and not self.options.only:
-            outcome = self._repaired(stage, outcome)
-        skipped = outcome.code == 0 and outcome.last(SKIPPED) is not None
-        if skipped:
-            why = outcome.events[-1].text.removeprefix("skipped: ")
+            outcome, why = self._repaired(stage, outcome), "what it reads was damaged and made again"
+        told = outcome.last(SKIPPED)
+        skipped = outcome.code == 0 and told is not None
+        if skipped and told:
+            why = told.text.removeprefix("skipped: ")
         if stage == "extract":
             self.what = outcome.result
-        self.lines.append(Line(stage, "skipped" if skipped else "ran" if outcome.code == 0 else "failed", why, outcome))
-        if outcome.code:
-            self.failure = outcome
-        return outcome.code == 0
+        return Line(stage, "skipped" if skipped else "ran" if outcome.code == 0 else "failed", why, outcome)
 
     def _attempts(self, stage: str) -> Outcome:
         """Run a stage until it ends with a code that is not worth another try."""
         attempt = 0
         while True:
             outcome = self._once(stage)
-            log_listener(Event("ended", stage, f"exit {outcome.code}, {outcome.seconds:.2f} s, peak "
-                               f"{outcome.peak_memory / 2**20:.0f} MiB", {"seconds": round(outcome.seconds, 3),
-                               "cpu_seconds": round(outcome.cpu_seconds, 3), "peak_memory": outcome.peak_memory,
-                               "read_bytes": outcome.read_bytes, "written_bytes": outcome.written_bytes}))
             attempt += 1
-            if outcome.code not in RETRYABLE or attempt > self._retries(stage) or self.signals.count:
+            cause = outcome.last(FAILED)
+            retryable = outcome.code in RETRYABLE and (cause is None or cause.fields.get("retry", True))
+            if not retryable or attempt > self._retries(stage) or self.signals.count:
                 return outcome
             wait = BACKOFF * 2 ** (attempt - 1) * (0.75 + random.random() / 2)
-            cause = outcome.last(FAILED)
             why = cause.text if cause else ""
             self._say(WARNING, stage, f"exit {outcome.code}, trying again in {wait:.0f} s: {why}")
             if not self.signals.wait(wait):
@@ -139,31 +140,65 @@ class Process:
 
     def _once(self, stage: str) -> Outcome:
         # The stage's own story begins with its first event; the log says which process it is.
-        log_listener(Event("launched", stage, "as a process of its own"))
+        log_listener(Event("launched", stage, f"as a process of its own: {self.why}"))
         arguments = ["--workspace", os.fspath(self.workspace.root), *options.arguments_for(stage, self.options)]
         arguments += ["--quiet"] * self.options.quiet + ["--debug"] * self.options.debug
-        outcome = self.runner.run(stage, arguments, limit=self.options.stage_limit, sample=log_listener)
+        outcome = self.runner.run(stage, arguments, self._environment(stage), limit=self.options.stage_limit,
+                                  sample=log_listener, meanwhile=self._look_ahead if stage == "extract" else None)
         for line in outcome.stderr.splitlines():
             log_listener(Event(WARNING, stage, f"stderr: {line}"))
+        if outcome.result.get("traceback"):  # it failed before it had a log of its own
+            log_listener(Event(WARNING, stage, outcome.result["traceback"]))
         if self.options.debug and outcome.stderr:
-            self.console.line(outcome.stderr.rstrip())
+            self._print(outcome.stderr.rstrip())
+        ended = outcome.killed_by or f"exit {outcome.code}"
+        log_listener(Event("ended", stage, f"{ended}, {outcome.seconds:.2f} s, peak "
+                           f"{outcome.peak_memory / 2**20:.0f} MiB", outcome.measured()))
         return outcome
+
+    def _look_ahead(self) -> None:
+        """Judge the later stages while extract asks, so that nothing to do takes little longer than asking."""
+        run_id = checkpoints.current_run(self.workspace)
+        if run_id and not self.options.only and self._size(run_id) < LOOK_AHEAD:
+            self.ahead = run_id, {stage: choice.choose(self.workspace, stage, self.options) for stage in STAGES[1:]}
+        if not self.options.quiet:
+            table([])
+
+    def _size(self, run_id: str) -> int:
+        """Return the bytes of the run's checkpoints, as its largest manifest states them."""
+        try:
+            manifest = checkpoints.read_manifest(self.workspace, run_id, "transform")
+        except CheckpointError:
+            return 0
+        return sum(part.bytes for part in manifest.parts) if manifest else 0
+
+    def _choose(self, stage: str) -> choice.Choice:
+        """Return whether a stage runs; what was seen ahead holds while no stage has changed anything."""
+        run_id, seen = self.ahead
+        unchanged = run_id == self.what.get("run_id") and self.what.get("unchanged")
+        if stage in seen and unchanged and not any(line.what == "ran" for line in self.lines):
+            return seen[stage]
+        return choice.choose(self.workspace, stage, self.options)
 
     def _retries(self, stage: str) -> int:
         """Return how often a stage may be tried again: files and auto, which has its own fall-backs, are tried once."""
-        if stage == "extract" and (self.options.source == options.AUTO or self.options.input):
+        if stage != "extract":
+            return int(self.options.stage_retries)
+        if self.options.source == options.AUTO or self.options.input:
             return 0
-        web = stage != "extract" or bool(sources.open_source(self.options.source).default_url or self.options.url)
+        web = sources.open_source(self.options.source).default_url or self.url
         return int(self.options.stage_retries) if web else 0
 
     def _repaired(self, stage: str, outcome: Outcome) -> Outcome:
         """Run the stages before a damaged checkpoint again, once, and then the stage."""
         cause = outcome.last(FAILED)
-        self._say(WARNING, stage, f"making the checkpoint again: {cause.text if cause else ''}")
+        self._say(WARNING, stage, f"making what it reads again: {cause.text if cause else 'a checkpoint is damaged'}")
+        self.why = f"for {stage}"
         for earlier in STAGES[: STAGES.index(stage)]:
             again = self._attempts(earlier)
-            if again.code:
+            if again.code or self.signals.count:
                 return again
+        self.why = "what it reads was made again"
         return self._attempts(stage)
 
     def _say(self, kind: str, stage: str, text: str) -> None:
@@ -172,57 +207,43 @@ class Process:
         self.console(event)
 
     def _end(self) -> ExitCode:
-        """Show the summary, the failure last, and return the exit code."""
-        ran = [line for line in self.lines if line.what != "skipped"]
+        """Show the summary, post it, tell a failure last of all, and return the exit code."""
         if not self.options.quiet:
-            head = first_line(self.what)
+            ran = [line for line in self.lines if line.what != "skipped"]
             nothing = "" if ran else "\nNothing to do: the source has nothing new; python report.py shows the tables."
-            self.console.line("\n" + "\n".join(part for part in (head, table(self.lines)) if part) + nothing)
-        log_listener(Event("summary", "etl_process", first_line(self.what) or "no result",
-                           {"stages": [line.told() for line in self.lines]}))
-        code = self._verdict()
+            blocks = [text for text in (first_line(self.what), table(self.lines)) if text]
+            self._print("\n" + "\n".join(blocks) + nothing)
+        failed = self._told()
+        content = {"exit_code": int(failed.code) if failed else 0, "what": first_line(self.what),
+                   "failure": failed.lines if failed else [], "stages": [line.told() for line in self.lines],
+                   **{name: self.what.get(name, "") for name in ("dataset", "vintage", "channel", "run_id")}}
+        log_listener(Event("summary", "etl_process", first_line(self.what) or "no result", content))
         if self.options.notify:
-            self._notify(code)
-        return code
-
-    def _verdict(self) -> ExitCode:
-        if self.failure is None:
+            self._notify(content)
+        if failed is None:
             return ExitCode.DONE
-        lines, code = failure_lines(self.failure, self.options.stage_limit, interrupted=bool(self.signals.count))
-        lines.append(f"log:   {self.workspace.log}")
-        log_listener(Event(FAILED, "etl_process", lines[0], {"exit_code": int(code)}))
-        self.console.line(f"\n✗ {self.failure.stage} failed (exit {int(code)}). " + "\n  ".join(lines))
-        return code
+        log_listener(Event(FAILED, "etl_process", failed.lines[0], {"exit_code": int(failed.code)}))
+        stage = self.failure.stage if self.failure else ""
+        self._print(f"\n{self.console.marks[FAILED]} {stage} failed (exit {int(failed.code)}). "
+                    + "\n  ".join(redact_text(line) for line in failed.lines))
+        return failed.code
 
-    def _notify(self, code: ExitCode) -> None:
+    def _print(self, text: str) -> None:
+        for line in text.split("\n"):
+            self.console.line(line)
+
+    def _told(self) -> failure.Failure | None:
+        if self.failure is None:
+            return None
+        return failure.tell(self.failure, self.arguments, only=bool(self.options.only), limit=self.options.stage_limit,
+                            interrupted=bool(self.signals.count), log=self.workspace.log)
+
+    def _notify(self, content: Mapping[str, Any]) -> None:
         """Post the summary; a receiver that does not answer changes nothing."""
         from pipeline.notify import post
 
-        content = {"exit_code": int(code), "what": first_line(self.what), "dataset": self.what.get("dataset", ""),
-                   "vintage": self.what.get("vintage", ""), "channel": self.what.get("channel", ""),
-                   "stages": [line.told() for line in self.lines]}
         if fault := post(self.options.notify, content):
             self._say(WARNING, "etl_process", f"the summary could not be posted: {fault}")
-
-
-def failure_lines(outcome: Outcome, limit: float, *, interrupted: bool) -> tuple[list[str], ExitCode]:
-    """Return what a person reads about a failed stage, and the exit code of the whole."""
-    safe = "safe:  every finished checkpoint; the database is whole"
-    again = "next:  python etl_process.py   # goes on where it was"
-    if interrupted:
-        return ["Interrupted.", safe, again], ExitCode.INTERRUPTED
-    if outcome.timed_out:
-        return [f"It took longer than its limit of {limit:g} s and was ended.", safe,
-                "next:  python etl_process.py --stage-limit SECONDS"], ExitCode.FAULT
-    if outcome.killed_by:
-        hint = " (the system may have run out of memory)" if outcome.killed_by == "SIGKILL" else ""
-        return [f"Its process was ended by {outcome.killed_by}{hint}.", safe, again], ExitCode.FAULT
-    told = outcome.last(FAILED)
-    if told and told.fields.get("lines"):
-        lines = [line for line in told.fields["lines"] if not line.startswith("log: ")]
-        return lines, ExitCode(outcome.code)
-    code = ExitCode(outcome.code) if outcome.code in set(ExitCode) else ExitCode.FAULT
-    return [f"It ended with code {outcome.code} and said nothing.", safe, again], code
 
 
 def check(chosen: argparse.Namespace) -> None:
@@ -237,20 +258,18 @@ def check(chosen: argparse.Namespace) -> None:
                          safe="nothing was changed", next_command=f"put it into {ENVIRONMENT_PREFIX}NOTIFY")
 
 
-def body(stage: Stage) -> ExitCode:
-    """Run the stages under the lock."""
-    check(stage.options)
-    signals = Signals()
-    signals.install()
-    return Process(stage, signals).run()
-
-
 def main(arguments: Sequence[str] | None = None) -> ExitCode:
     """Run the whole, or only look at it: --status and --dry-run take no lock and change nothing."""
-    parser = build_parser()
     given = list(sys.argv[1:] if arguments is None else arguments)
-    looking = {"--status", "--dry-run"} & set(given)
-    return run_stage("etl_process", parser, look if looking else body, given, locked=not looking)
+
+    def body(stage: Stage) -> ExitCode:
+        check(stage.options)
+        signals = Signals()
+        signals.install()
+        return Process(stage, signals, given).run()
+
+    looking = bool({"--status", "--dry-run"} & set(given))
+    return run_stage("etl_process", build_parser, look if looking else body, given, locked=not looking)
 
 
 def look(stage: Stage) -> ExitCode:

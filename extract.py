@@ -121,6 +121,9 @@ def body(stage: Stage) -> ExitCode:
         stage.report.warn(f"the checkpoint is made again from the archived bytes: "
                           f"{checkpoints.damage(stage.workspace, before.parts)}")
         return again_from_archive(stage, meter, archive, code, before)
+    if before and not whole:
+        stage.report.warn(f"run {before.run_id} cannot be used again: "
+                          f"{checkpoints.damage(stage.workspace, before.parts)}")
     name_unfinished(stage)
     fetched = fetch(stage, request, archive, before if whole else None)
     if before and whole and unchanged(before, fetched):

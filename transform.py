@@ -16,12 +16,13 @@ from typing import Any
 from history.model import Vintage
 from pipeline import checkpoints, options, plan, staging
 from pipeline.checkpoints import Manifest, Meter, Part
-from pipeline.errors import ExitCode, GateError
+from pipeline.errors import CheckpointError, ExitCode, GateError
 from pipeline.parts import write_parts
 from pipeline.stage import Stage, finished, run_stage, started
 from rules import gates
 from rules.cleaning import half_up
 from rules.identity import Identity
+from rules.indicators import MAIN
 from rules.records import CleanRecord, Quarantined
 from utils import PROJECT, Parser, add_common_options, sha256_text, write_json
 
@@ -67,7 +68,11 @@ def clean_batch(stage: Stage, before: Manifest, told: Mapping[str, Any], identit
     staged = [part for part in before.parts if part.relative_path in told["parts"]]
     step = f"transform/{staging.vintage_folder(Vintage(**told['vintage']))}/{staged[0].sha256[:8]}"
     inputs = {"staged": sha256_text(" ".join(part.sha256 for part in staged) + json.dumps(told, sort_keys=True))}
-    earlier = checkpoints.read_manifest(stage.workspace, before.run_id, step)
+    try:
+        earlier = checkpoints.read_manifest(stage.workspace, before.run_id, step)
+    except CheckpointError as error:
+        stage.report.warn(f"{error.where}: {error.what}; the vintage is cleaned again")
+        earlier = None
     if earlier and (earlier.inputs, earlier.code) == (inputs, code) and not checkpoints.damage(
             stage.workspace, earlier.parts):
         return earlier
@@ -132,9 +137,11 @@ def finish(stage: Stage, meter: Meter, before: Manifest, cleaned: Sequence[Manif
            accepted: list[str], code: str) -> ExitCode:
     """Write the clean picture and the stage's manifest."""
     workspace, shown = stage.workspace, cleaned[before.facts["picture"]["batch"]].facts
-    picture = picture_rows(shown, identity)
+    picture = picture_rows(shown, identity) if shown["main"] == MAIN else []
+    if not picture:
+        stage.report.note("there is no GDP in it, so the picture in the database stays as it is")
     write_json(workspace.clean_picture, picture)
-    if shown["missing"]:
+    if picture and shown["missing"]:
         stage.report.note(f"{len(shown['missing'])} economies have no figure for {shown['picture_year']}: "
                           + " ".join(shown["missing"]))
     batches = [{name: value for name, value in c.facts.items() if name != "picture"} | {"balance": c.balance}
@@ -171,4 +178,4 @@ def picture_rows(facts: Mapping[str, Any], identity: Identity) -> list[dict[str,
 
 
 if __name__ == "__main__":
-    sys.exit(run_stage("transform", build_parser(), body))
+    sys.exit(run_stage("transform", build_parser, body))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import difflib
 import errno
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -207,12 +209,28 @@ def environment(option: str, default: str = "") -> str:
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, with the project's way of refusing: UsageError, so that every failure looks the same."""
+    """argparse, with the project's way of refusing: UsageError, so that every failure looks the same.
+
+    Options are typed in full: --from would else be taken for --from-archive on a script that has only the latter.
+    """
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **{"allow_abbrev": False, **keywords})
 
     def error(self, message: str) -> Any:
-        """Raise UsageError in place of printing argparse's own usage line."""
-        raise UsageError(message[:1].upper() + message[1:], safe="nothing was read or changed",
-                         next_command=f"python {self.prog} --help")
+        """Raise UsageError in place of printing argparse's own usage line, naming what was probably meant."""
+        raise UsageError(message[:1].upper() + message[1:] + self._near_miss(message),
+                         safe="nothing was read or changed", next_command=f"python {self.prog} --help")
+
+    def _near_miss(self, message: str) -> str:
+        """Return "; did you mean …?" for an unknown option or choice that is close to a known one."""
+        wrong = re.search(r"unrecognized arguments: (\S+?)(?:[=\s]|$)|invalid choice: '([^']*)' \(choose from (.*)\)",
+                          message)
+        if wrong is None:
+            return ""
+        known = re.findall(r"[\w-]+", wrong[3]) if wrong[3] else list(self._option_string_actions)
+        near = difflib.get_close_matches(wrong[1] or wrong[2], known, 1)
+        return f"; did you mean {near[0]}?" if near else ""
 
     def lasting(self, flag: str, **keywords: Any) -> None:
         """Add an option that also reads WORLD_ECONOMIES_<OPTION>; the command line wins.

@@ -98,7 +98,13 @@ def manifest_path(workspace: Workspace, run_id: str, step_id: str) -> Path:
 
 def write_manifest(workspace: Workspace, manifest: Manifest) -> None:
     """Write a manifest, the last act of a step."""
-    write_json(manifest_path(workspace, manifest.run_id, manifest.step_id), asdict(manifest))
+    content = asdict(manifest)
+    write_json(manifest_path(workspace, manifest.run_id, manifest.step_id), {**content, "seal": _seal(content)})
+
+
+def _seal(content: dict[str, Any]) -> str:
+    """Return what tells that a manifest is as it was written: a flipped byte may leave it good JSON."""
+    return sha256_text(json.dumps(content, sort_keys=True, ensure_ascii=True))
 
 
 def read_manifest(workspace: Workspace, run_id: str, step_id: str) -> Manifest | None:
@@ -110,6 +116,8 @@ def read_manifest(workspace: Workspace, run_id: str, step_id: str) -> Manifest |
             found = content["schema_version"]
             raise CheckpointError(f"The manifest is of schema version {found}, this is {SCHEMA_VERSION}",
                                   where=workspace.relative(path), next_command="python etl_process.py --fresh")
+        if content.pop("seal", "") != _seal(content):
+            raise ValueError("it is not as it was written")
         return Manifest.from_json(content)
     except FileNotFoundError:
         return None

@@ -50,6 +50,7 @@ class WorldEconomiesError(Exception):
     """
 
     exit_code = ExitCode.FAULT
+    retry = False  # worth another try as it is
 
     def __init__(self, what: str, *, where: str = "", safe: str = "", next_command: str = "") -> None:
         super().__init__(what)
@@ -80,6 +81,7 @@ class SourceError(WorldEconomiesError):
     """The source is unreachable or answers nonsense."""
 
     exit_code = ExitCode.SOURCE
+    retry = True
 
 
 class SourceUnreachable(SourceError):
@@ -104,6 +106,8 @@ class TargetError(WorldEconomiesError):
 
 class TargetUnreachable(TargetError):
     """The target does not answer."""
+
+    retry = True
 
 
 class TargetRefused(TargetError):

@@ -6,38 +6,63 @@ import contextlib
 import fcntl
 import json
 import os
+import re
+import socket
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.errors import WorkspaceLocked
+from pipeline.errors import UsageError, WorkspaceLocked
 from utils import Workspace, disk_full_named, utc_now
 
 LOCK_FD = "WORLD_ECONOMIES_LOCK_FD"
 WAIT_SECONDS = 2.0  # how long a new run waits for orphans of a killed one to end
+_HALF_WRITTEN = re.compile(r"\..+-[a-z0-9_]{8}\.tmp(?:-journal|-wal|-shm)?")  # as tempfile.mkstemp names them
 
 
 @contextlib.contextmanager
 def hold(workspace: Workspace, *, wait: float = WAIT_SECONDS) -> Iterator[int]:
     """Hold the workspace; yields the descriptor that children inherit.
 
-    A stage launched by etl_process.py finds the lock in its inheritance and takes none of its own.
-    Raises WorkspaceLocked naming the holder when another run keeps it beyond `wait` seconds.
+    A stage launched by etl_process.py finds the lock in its inheritance and takes none of its own. What a killed run
+    left half-written is removed: nobody else writes while the lock is held.
+    Raises WorkspaceLocked naming the holder when another run keeps it beyond `wait` seconds, UsageError for a workspace
+    that cannot be written.
     """
     inherited = _inherited(workspace)
     if inherited is not None:
         yield inherited
         return
-    with disk_full_named(workspace.lock):
-        workspace.lock.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(workspace.lock, os.O_RDWR | os.O_CREAT, 0o644)
+    descriptor = _opened(workspace)
     try:
         _acquire(descriptor, workspace, wait)
+        if os.fstat(descriptor).st_size:  # whoever held it last was killed
+            sweep(workspace)
         _sign(descriptor)
         yield descriptor
+        os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)  # the lock goes when the last inheritor closes it
+
+
+def sweep(workspace: Workspace) -> None:
+    """Remove the half-written files that a killed process left; call it only with the lock held."""
+    for top in (workspace.results, workspace.database.parent):
+        for folder, _, files in os.walk(top):
+            for name in filter(_HALF_WRITTEN.fullmatch, files):
+                with contextlib.suppress(OSError):
+                    Path(folder, name).unlink()
+
+
+def _opened(workspace: Workspace) -> int:
+    try:
+        with disk_full_named(workspace.lock):
+            workspace.lock.parent.mkdir(parents=True, exist_ok=True)
+            return os.open(workspace.lock, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise UsageError(f"The workspace cannot be written: {error.strerror}", where=str(error.filename),
+                         safe="nothing was changed", next_command="choose another --workspace") from error
 
 
 def _inherited(workspace: Workspace) -> int | None:
@@ -67,7 +92,7 @@ def _acquire(descriptor: int, workspace: Workspace, wait: float) -> None:
 
 
 def _sign(descriptor: int) -> None:
-    content = {"pid": os.getpid(), "command": Path(sys.argv[0]).name, "since": utc_now()}
+    content = {"pid": os.getpid(), "command": Path(sys.argv[0]).name, "since": utc_now(), "host": socket.gethostname()}
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, json.dumps(content).encode(), 0)
 
@@ -75,6 +100,8 @@ def _sign(descriptor: int) -> None:
 def _holder(descriptor: int) -> str:
     try:
         content = json.loads(os.pread(descriptor, 4096, 0))
-        return f"{content['command']}, process {content['pid']}, since {content['since']}"
+        told = f"{content['command']}, process {content['pid']}, since {content['since']}"
+        here = content["host"] == socket.gethostname()
+        return told + ("" if here else f", on {content['host']}")
     except (ValueError, KeyError, TypeError):
         return "its process is unknown"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
 from pipeline import checkpoints
 from pipeline.errors import UsageError
 from rules import gates
+from rules.indicators import MAIN
 from utils import Workspace, code_digest
 
 _SHARED = ("utils.py", "pipeline", "history")
@@ -37,7 +39,9 @@ def checked_gates(accept: list[str]) -> list[str]:
     """Return the gates to let through, sorted. Raises UsageError for an unknown one."""
     unknown = sorted(set(accept) - set(gates.NAMES))
     if unknown:
-        raise UsageError(f"There is no gate named {unknown[0]!r}", safe="nothing was changed",
+        near = get_close_matches(unknown[0], gates.NAMES, 1)
+        raise UsageError(f"There is no gate named {unknown[0]!r}" + (f"; did you mean {near[0]}?" if near else ""),
+                         safe="nothing was changed",
                          next_command=f"--accept takes one of {', '.join(gates.NAMES)}")
     return sorted(set(accept))
 
@@ -54,7 +58,10 @@ def _why_load(workspace: Workspace, run_id: str, target: str) -> str:
     """Return why the target must be written although its checkpoint stands: it is gone, or shows another run."""
     from targets import open_target
 
-    shown = open_target(target, workspace).query("picture_vintage", {})
-    if not shown:
-        return "the database has no picture"
-    return "" if shown[0]["run_id"] == run_id else f"the database shows the picture of run {shown[0]['run_id']}"
+    opened = open_target(target, workspace)
+    shown = opened.query("picture_vintage", {})
+    if shown:
+        return "" if shown[0]["run_id"] == run_id else f"the database shows the picture of run {shown[0]['run_id']}"
+    origin = checkpoints.read_manifest(workspace, run_id, "extract")
+    without = origin is not None and origin.facts["picture"]["main"] != MAIN
+    return "" if without and opened.query("loaded", {}) else "the database has no picture"

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
@@ -25,6 +25,7 @@ from utils import PROJECT
 
 SAMPLE_SECONDS = 1.0
 TERM_GRACE = 5.0  # seconds a stage past its limit has to end by itself
+_LINGER = 0.5  # seconds a dead stage's pipes may stay open: a process of its own may hold them for ever
 _STDERR_KEPT = 8_000  # characters of a crashed stage's own words kept for the log
 
 
@@ -59,6 +60,12 @@ class Outcome:
         event = self.last(FINISHED, SKIPPED, FAILED)
         return event.fields if event else {}
 
+    def measured(self) -> dict[str, Any]:
+        """Return seconds, memory and I/O for the log and the summary."""
+        return {"exit_code": self.code, "killed_by": self.killed_by, "seconds": round(self.seconds, 3),
+                "cpu_seconds": round(self.cpu_seconds, 3), "peak_memory": self.peak_memory,
+                "read_bytes": self.read_bytes, "written_bytes": self.written_bytes}
+
 
 class Signals:
     """Passes Ctrl-C and SIGTERM on to the stage at work; a second one ends it."""
@@ -66,13 +73,30 @@ class Signals:
     def __init__(self) -> None:
         self.count = 0
         self.child = 0
+        self._passed_on = False
 
     def __call__(self, _number: int, _frame: FrameType | None) -> None:
         """Only count and pass on: nothing is written or logged in a signal handler."""
         self.count += 1
         if self.child:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.child, signal.SIGTERM if self.count == 1 else signal.SIGKILL)
+            self._pass_on()
+        elif self.count > 1:
+            raise KeyboardInterrupt  # no stage is at work: the second one ends what this process does itself
+
+    def adopt(self, child: int) -> None:
+        """Pass signals on to this process group from now on, one that came while it was being launched too."""
+        self.child, self._passed_on = child, False
+        if self.count and not self._passed_on:
+            self._pass_on()
+
+    def release(self) -> None:
+        """Pass nothing on: the stage is gone."""
+        self.child = 0
+
+    def _pass_on(self) -> None:
+        self._passed_on = True
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.child, signal.SIGTERM if self.count == 1 else signal.SIGKILL)
 
     def install(self) -> None:
         """Take SIGINT and SIGTERM."""
@@ -90,40 +114,41 @@ class Signals:
 class Runner:
     """Runs one stage at a time.
 
-    lock_fd: the descriptor that holds the workspace; environment: what the stages inherit; listener: hears events.
+    lock_fd: the descriptor that holds the workspace; listener: hears events.
     """
 
-    def __init__(self, lock_fd: int, environment: dict[str, str], listener: Listener, signals: Signals) -> None:
+    def __init__(self, lock_fd: int, listener: Listener, signals: Signals) -> None:
         self.lock_fd = lock_fd
-        self.environment = environment
         self.listener = listener
         self.signals = signals
 
-    def run(self, stage: str, arguments: Sequence[str], *, limit: float, sample: Callable[[Event], None]) -> Outcome:
+    def run(self, stage: str, arguments: Sequence[str], environment: Mapping[str, str], *, limit: float,
+            sample: Callable[[Event], None], meanwhile: Callable[[], None] | None = None) -> Outcome:
         """Run a stage to its end and return how it ended.
 
-        limit: seconds it may take; sample: hears its memory, CPU and I/O once a second.
+        environment: what it inherits; limit: seconds it may take; sample: hears its memory, CPU and I/O once a second;
+        meanwhile: called once when the stage has been launched, for work of this process that need not wait.
         """
         begun = time.monotonic()
         with _Pipe() as events, _Pipe() as life:
-            child = self._launch(stage, arguments, events.write, life.read)
-            events.close_write()
-            self.signals.child = child.pid
-            if self.signals.count:  # a signal between the last stage and this one
-                os.killpg(child.pid, signal.SIGTERM)
+            child = self._launch(stage, arguments, environment, events.write, life.read)
             try:
+                events.close_write()
+                self.signals.adopt(child.pid)
+                if meanwhile:
+                    meanwhile()
                 outcome = _Watch(stage, child, events.read, self.listener, limit, sample).until_end()
             finally:
-                self.signals.child = 0
+                self.signals.release()
         outcome.seconds = time.monotonic() - begun
         return outcome
 
-    def _launch(self, stage: str, arguments: Sequence[str], events_out: int, life_in: int) -> subprocess.Popen[bytes]:
-        environment = self.environment | {
-            lock.LOCK_FD: str(self.lock_fd), EVENTS_FD: str(events_out), process.PARENT_FD: str(life_in),
-            process.PARENT_PID: str(os.getpid()), "PYTHONUNBUFFERED": "1"}
+    def _launch(self, stage: str, arguments: Sequence[str], environment: Mapping[str, str], events_out: int,
+                life_in: int) -> subprocess.Popen[bytes]:
+        inherited = {**environment, lock.LOCK_FD: str(self.lock_fd), EVENTS_FD: str(events_out),
+                     process.PARENT_FD: str(life_in), process.PARENT_PID: str(os.getpid())}
         return subprocess.Popen(
-            [sys.executable, os.fspath(PROJECT / f"{stage}.py"), *arguments], env=environment,
+            [sys.executable, os.fspath(PROJECT / f"{stage}.py"), *arguments], env=inherited,
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, pass_fds=(self.lock_fd, events_out, life_in),
             process_group=0)
 
@@ -139,14 +164,15 @@ class _Watch:
         self.outcome = Outcome(stage, 0)
         self.rest = {"events": b"", "stderr": b""}
         self.probe = _Probe(stage, child.pid)
+        self.ended = 0.0  # when the child was found dead; its pipes may still hold its last words
 
     def until_end(self) -> Outcome:
-        """Read both pipes until the child closes them, then collect it."""
+        """Read both pipes until the child closes them, collect it, and end what it may have left behind."""
         assert self.child.stderr is not None
         with selectors.DefaultSelector() as selector:
             selector.register(self.events_in, selectors.EVENT_READ, "events")
             selector.register(self.child.stderr.fileno(), selectors.EVENT_READ, "stderr")
-            while selector.get_map():
+            while selector.get_map() and not (self._gone() and time.monotonic() - self.ended > _LINGER):
                 for key, _ in selector.select(0.2):
                     data = os.read(key.fd, 65_536)
                     if data:
@@ -154,7 +180,11 @@ class _Watch:
                     else:
                         selector.unregister(key.fd)
                 self._tick()
-        self._collect()
+        while not self._gone():
+            self._tick()
+            time.sleep(0.002)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.child.pid, signal.SIGKILL)  # processes that the stage launched and did not wait for
         self.child.stderr.close()
         return self.outcome
 
@@ -171,6 +201,8 @@ class _Watch:
                 self.listener(event)
 
     def _tick(self) -> None:
+        if self.ended:
+            return
         if sample := self.probe.due():
             self.sample(sample)
         if time.monotonic() > self.deadline:
@@ -184,14 +216,14 @@ class _Watch:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.child.pid, signal.SIGKILL if asked else signal.SIGTERM)
 
-    def _collect(self) -> None:
-        """Wait for the end and read what the kernel counted."""
-        while True:
-            pid, status, usage = os.wait4(self.child.pid, os.WNOHANG)
-            if pid:
-                break
-            self._tick()
-            time.sleep(0.005)
+    def _gone(self) -> bool:
+        """Tell whether the child has ended, and read once what the kernel counted."""
+        if self.ended:
+            return True
+        pid, status, usage = os.wait4(self.child.pid, os.WNOHANG)
+        if not pid:
+            return False
+        self.ended = time.monotonic()
         code = os.waitstatus_to_exitcode(status)
         self.child.returncode = code
         self.outcome.killed_by = process.signal_name(-code) if code < 0 else ""
@@ -199,6 +231,7 @@ class _Watch:
         self.outcome.cpu_seconds = usage.ru_utime + usage.ru_stime
         self.outcome.peak_memory = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
         self.outcome.read_bytes, self.outcome.written_bytes = usage.ru_inblock * 512, usage.ru_oublock * 512
+        return True
 
 
 class _Probe:

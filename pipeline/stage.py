@@ -6,19 +6,20 @@ import errno
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import lock, process
 from pipeline.console import Console
-from pipeline.errors import DiskFull, ExitCode, Interrupted, WorldEconomiesError
+from pipeline.errors import DiskFull, ExitCode, Interrupted, UsageError, WorldEconomiesError
 from pipeline.events import FAILED, FINISHED, STARTED, PipeListener, Reporter, inherited_pipe
 from utils import PROJECT, Parser, Workspace
 
 if TYPE_CHECKING:
     import argparse
-    from pathlib import Path
 
 
 @dataclass
@@ -32,25 +33,30 @@ class Stage:
     lock_fd: int = -1
 
 
+_NOT_OURS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)  # the workspace is not to be written
 Body = Callable[[Stage], ExitCode]
 
 
-def run_stage(name: str, parser: Parser, body: Body, arguments: list[str] | None = None, *,
+def run_stage(name: str, parser: Callable[[], Parser], body: Body, arguments: list[str] | None = None, *,
               locked: bool = True) -> ExitCode:
-    """Run one entry point from the command line to its exit code; the only place where an exception becomes text."""
+    """Run one entry point from the command line to its exit code; the only place where an exception becomes text.
+
+    parser: makes the parser; the environment may hold what it refuses. locked=False: the body only looks, and neither
+    the lock nor the log is touched.
+    """
     debug = "--debug" in (arguments if arguments is not None else sys.argv[1:])
     reporter = Reporter(name, [])
     log: Path | None = None
     try:
-        process.interrupt_on_sigterm()
-        process.die_with_parent()
-        options = parser.parse_args(arguments)
+        process.prepare()
+        _listen(reporter)
+        options = parser().parse_args(arguments)
         debug = options.debug
         workspace = Workspace(options.workspace.expanduser().resolve())
+        if not locked:
+            return body(Stage(name, options, workspace, reporter))
         log = _open_log(workspace)
         stage = Stage(name, options, workspace, _speak(reporter, options))
-        if not locked:
-            return body(stage)
         with lock.hold(workspace) as stage.lock_fd:
             return body(stage)
     except KeyboardInterrupt:
@@ -68,17 +74,23 @@ def _named(error: Exception) -> Exception:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DiskFull(f"The disk is full ({error.strerror})", where=str(error.filename or ""),
                         safe="nothing half-written is left; earlier results are as they were")
+    if isinstance(error, OSError) and error.errno in _NOT_OURS:
+        return UsageError(f"A file cannot be read or written: {error.strerror}", where=str(error.filename or ""),
+                          safe="every finished checkpoint; the database is whole")
     return error
 
 
-def own_command(name: str) -> str:
-    """Return the command that runs this script again, as a person types it."""
-    return f"python {name}.py"
+def own_command(name: str, *more: str) -> str:
+    """Return the command that runs this script again, as a person types it, with more options at its end."""
+    from pipeline.command import again
+
+    if Path(sys.argv[0]).stem != name:
+        return " ".join(["python", f"{name}.py", *more])
+    return again(sys.argv[1:], add=[each for each in more if each not in sys.argv])
 
 
 def _open_log(workspace: Workspace) -> Path:
     from pipeline import logs
-    from pipeline.errors import UsageError
 
     try:
         logs.configure(workspace)
@@ -88,12 +100,18 @@ def _open_log(workspace: Workspace) -> Path:
     return workspace.log
 
 
+def _listen(reporter: Reporter) -> None:
+    """Let the parent hear this process from its first moment: its options may be wrong, its log unwritable."""
+    if (descriptor := inherited_pipe()) is not None:
+        reporter.listeners.append(PipeListener(descriptor))
+
+
 def _speak(reporter: Reporter, options: argparse.Namespace) -> Reporter:
     from pipeline.logs import log_listener
 
-    descriptor = inherited_pipe()
-    reporter.listeners.append(log_listener)
-    reporter.listeners.append(Console(quiet=options.quiet) if descriptor is None else PipeListener(descriptor))
+    if not reporter.listeners:
+        reporter.listeners.append(Console(quiet=options.quiet))
+    reporter.listeners.insert(0, log_listener)
     return reporter
 
 
@@ -106,22 +124,22 @@ def fail(reporter: Reporter, error: BaseException, *, log: Path | None, debug: b
     else:
         lines = [f"A fault of ours: {type(error).__name__}: {error}",
                  "safe:  every finished checkpoint; the database is whole",
-                 f"next:  {own_command(reporter.stage)} --debug   # shows the traceback; please report it"]
+                 f"next:  {own_command(reporter.stage, '--debug')}   # shows the traceback; please report it"]
         code = ExitCode.FAULT
     if log:
         lines.append(f"log:   {log}")
         logging.getLogger(reporter.stage).error("exit %d: %s", code, error, exc_info=error)
     for listener in reporter.listeners:
         if isinstance(listener, PipeListener):
-            reporter.emit(FAILED, lines[0], exit_code=int(code), lines=lines)
+            trace = "" if log else "".join(traceback.format_exception(error))  # the parent's log must hold it then
+            reporter.emit(FAILED, lines[0], exit_code=int(code), lines=lines, retry=getattr(error, "retry", False),
+                          **({"traceback": trace} if trace else {}))
             break
     else:
         from pipeline.secrets import redact_text
 
         sys.stderr.write(redact_text(f"✗ {reporter.stage} failed (exit {int(code)}). " + "\n  ".join(lines) + "\n"))
     if debug:
-        import traceback
-
         traceback.print_exception(error)
     return code
 

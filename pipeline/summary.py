@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline import checkpoints, plan
+from pipeline import checkpoints, choice
 from pipeline.checkpoints import STAGES
 from pipeline.errors import CheckpointError
 from pipeline.runner import Outcome
@@ -29,12 +29,9 @@ class Line:
         if self.outcome is None:
             return base
         result = self.outcome.result
-        return base | {
-            "exit_code": self.outcome.code, "killed_by": self.outcome.killed_by, "rows_in": result.get("rows_in"),
-            "rows_out": result.get("rows_out"), "quarantined": result.get("quarantined", 0),
-            "balance": result.get("balance", {}), "seconds": round(self.outcome.seconds, 3),
-            "cpu_seconds": round(self.outcome.cpu_seconds, 3), "peak_memory": self.outcome.peak_memory,
-            "read_bytes": self.outcome.read_bytes, "written_bytes": self.outcome.written_bytes}
+        return base | self.outcome.measured() | {
+            "rows_in": result.get("rows_in"), "rows_out": result.get("rows_out"),
+            "quarantined": result.get("quarantined", 0), "balance": result.get("balance", {})}
 
 
 def table(lines: Sequence[Line]) -> str:
@@ -44,12 +41,17 @@ def table(lines: Sequence[Line]) -> str:
     rows = []
     for line in lines:
         told = line.told()
-        rows.append([line.stage, line.what, line.why, _count(told.get("rows_in")), _count(told.get("rows_out")),
+        rows.append([line.stage, line.what, _short(line.why), _count(told.get("rows_in")), _count(told.get("rows_out")),
                      _count(told.get("quarantined")), f"{told['seconds']:.2f}" if line.outcome else "",
                      f"{told['peak_memory'] / 2**20:.0f} MiB" if line.outcome else ""])
     heads = ["stage", "", "why", "rows in", "rows out", "quarantined", "seconds", "peak memory"]
     return tabulate(rows, headers=heads, disable_numparse=True, tablefmt="simple",
                     colalign=("left", "left", "left", *["right"] * 5))
+
+
+def _short(why: str, most: int = 60) -> str:
+    """Return a reason that leaves room for the figures beside it; the whole of it stands above the table."""
+    return why if len(why) <= most else why[: most - 3].rstrip() + "..."
 
 
 def _count(value: Any) -> str:
@@ -66,25 +68,28 @@ def first_line(result: Mapping[str, Any]) -> str:
 
 def dry_run(workspace: Workspace, options: argparse.Namespace) -> str:
     """Return what would run, why, and how long it took before."""
-    lines, run_id = [], checkpoints.current_run(workspace)
-    lines.append(f"extract    would run: it asks {options.source} whether there is something new"
-                 + _before(workspace, run_id, "extract"))
-    for stage in STAGES[1:]:
-        reason = plan.why_run(workspace, stage, run_id, options) if run_id else "there is no run yet"
-        would = f"would run: {reason}" if reason else "would be skipped unless extract has something new"
-        lines.append(f"{stage:<10} {would}{_before(workspace, run_id, stage)}")
+    lines = []
+    for stage in STAGES:
+        chosen = choice.choose(workspace, stage, options)
+        asks = chosen.runs or options.only or options.from_stage or stage == "extract"
+        would = f"would run: {chosen.why}" if chosen.runs else f"would be skipped: {chosen.why}"
+        lines.append(f"{stage:<10} {would}" + ("" if asks else ", unless extract has something new")
+                     + _before(workspace, stage))
     return "\n".join(lines)
 
 
-def _before(workspace: Workspace, run_id: str, stage: str) -> str:
-    manifest = _read(workspace, run_id, stage)
-    return f" (took {manifest.seconds:.2f} s in run {run_id})" if manifest else ""
+def _before(workspace: Workspace, stage: str) -> str:
+    """Return how long the stage took in the last run that has it."""
+    for run_id in checkpoints.run_ids(workspace):
+        if manifest := _read(workspace, run_id, stage):
+            return f" (took {manifest.seconds:.2f} s in run {run_id})"
+    return ""
 
 
 def _read(workspace: Workspace, run_id: str, stage: str) -> checkpoints.Manifest | None:
     """Return a manifest, None where there is none or where it is damaged."""
     try:
-        return checkpoints.read_manifest(workspace, run_id, stage) if run_id else None
+        return checkpoints.read_manifest(workspace, run_id, stage)
     except CheckpointError:
         return None
 

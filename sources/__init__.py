@@ -23,7 +23,6 @@ missing.
 
 from __future__ import annotations
 
-import ast
 import importlib
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -135,8 +134,9 @@ def available() -> dict[str, str]:
     """Return name -> one line for --help of every source in the folder, without importing any."""
     found = {}
     for path in sorted(FOLDER.glob("[a-z]*.py")):
-        summary = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or path.stem
-        found[path.stem] = summary.splitlines()[0].rstrip(".")
+        with path.open(encoding="utf-8") as stream:
+            first = stream.readline().strip()
+        found[path.stem] = first.strip("\"'").rstrip(".") if first.startswith(("\"\"\"", "'''")) else path.stem
     return found
 
 

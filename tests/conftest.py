@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 CAPTURES = PROJECT.parent / "shared" / "captures"
 sys.path.insert(0, str(PROJECT))
 
-from tests.server import Server  # noqa: E402  the path comes first
+from tests.orchestra import etl, write_table  # noqa: E402  the path comes first
+from tests.server import Server  # noqa: E402
 
 
 @pytest.fixture
@@ -27,3 +29,25 @@ def captures() -> Path:
     if not CAPTURES.is_dir():
         pytest.skip("the captures of real answers are not beside this clone")
     return CAPTURES
+
+
+@pytest.fixture(scope="session")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small table of figures: 20 economies, two vintages."""
+    return write_table(tmp_path_factory.mktemp("table") / "gdp.csv")
+
+
+@pytest.fixture(scope="session")
+def undisturbed(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace in which that table was loaded without any disturbance; copy it, never write into it."""
+    workspace = tmp_path_factory.mktemp("undisturbed") / "workspace"
+    done = etl(table, workspace)
+    assert done.returncode == 0, done.stderr
+    (workspace / "first.txt").write_text(done.stderr, encoding="utf-8")
+    return workspace
+
+
+@pytest.fixture
+def finished(undisturbed: Path, tmp_path: Path) -> Path:
+    """A copy of the finished workspace, elsewhere."""
+    return Path(shutil.copytree(undisturbed, tmp_path / "workspace"))

@@ -1,0 +1,61 @@
+"""A process that dies, fails or goes deaf at a chosen moment; read by Python itself at its start, told by FAULT_*.
+
+FAULT_SCRIPT  the script that is struck ("load.py"); every other process is left alone.
+FAULT_ACT     kill: SIGKILL to itself; full: the disk is full; raise: a fault of ours; deaf: SIGTERM and Ctrl-C are not
+              heard; alone: the kernel is not asked for a parent-death signal.
+FAULT_AT      kill, full, raise: at the N-th time, from 1, that a file is opened for writing, synced or renamed.
+"""
+
+import errno
+import os
+import signal
+import sys
+from pathlib import Path
+
+act, at = os.environ.get("FAULT_ACT", ""), int(os.environ.get("FAULT_AT", "1"))
+script = Path(sys.orig_argv[1]).name if len(sys.orig_argv) > 1 else ""
+passed = 0
+
+
+def strike() -> None:
+    global passed
+    passed += 1
+    if passed != at:
+        return
+    if act == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if act == "full":
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    raise RuntimeError("struck on purpose")
+
+
+def heard(event, arguments):
+    path = str(arguments[0]) if arguments else ""
+    if "/log/" in path or "__pycache__" in path:
+        return
+    if event == "os.rename" or (event == "open" and isinstance(arguments[2], int)
+                                and arguments[2] & (os.O_WRONLY | os.O_RDWR)):
+        strike()
+
+
+def synced(descriptor, real=os.fsync):
+    strike()
+    real(descriptor)
+
+
+if act and script == os.environ.get("FAULT_SCRIPT"):
+    if act in ("kill", "full", "raise"):
+        sys.addaudithook(heard)
+        os.fsync = synced
+    if act == "deaf":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal = lambda number, handler: None
+    if act == "alone":
+        import ctypes
+
+        class _Quiet:
+            def prctl(self, *_):
+                return 0
+
+        ctypes.CDLL = lambda *_, **__: _Quiet()
