@@ -74,9 +74,11 @@ class Process:
 
     def _environment(self, stage: str) -> dict[str, str]:
         """Return what a stage inherits; an address travels here, to extract alone: anyone can read a command line."""
-        secret = {f"{ENVIRONMENT_PREFIX}{name}" for name in ("URL", "URL_FILE", "NOTIFY")}
-        inherited = {name: value for name, value in os.environ.items() if name not in secret}
-        return inherited | ({f"{ENVIRONMENT_PREFIX}URL": self.url} if self.url and stage == "extract" else {})
+        ours, asks = ENVIRONMENT_PREFIX, stage == "extract"
+        hidden = {f"{ours}URL", f"{ours}URL_FILE", f"{ours}NOTIFY"}
+        inherited = {name: value for name, value in os.environ.items()
+                     if name not in hidden and (asks or not (name.startswith(ours) and name.endswith("_URL")))}
+        return inherited | ({f"{ours}URL": self.url} if self.url and asks else {})
 
     def run(self) -> ExitCode:
         """Run or skip each stage in order; returns the exit code of the whole."""

@@ -122,13 +122,22 @@ def body(stage: Stage) -> ExitCode:
                           f"{checkpoints.damage(stage.workspace, before.parts)}")
         return again_from_archive(stage, meter, archive, code, before)
     if before and not whole:
-        stage.report.warn(f"run {before.run_id} cannot be used again: "
-                          f"{checkpoints.damage(stage.workspace, before.parts)}")
+        tell_damage(stage, before)
     name_unfinished(stage)
     fetched = fetch(stage, request, archive, before if whole else None)
     if before and whole and unchanged(before, fetched):
         return nothing_new(stage, archive, before, fetched)
-    return finish(stage, meter, parameters, code, fetched)
+    again = before.run_id if before and unchanged(before, fetched) else ""
+    return finish(stage, meter, parameters, code, fetched, again)
+
+
+def tell_damage(stage: Stage, before: Manifest) -> None:
+    """Say why a finished run is staged again: its picture is another run's by now, or a part is damaged."""
+    fault = checkpoints.damage(stage.workspace, before.parts[:-1])
+    if fault:
+        stage.report.warn(f"run {before.run_id} is staged again: {fault}")
+    else:
+        stage.report.note(f"run {before.run_id} is staged again: the picture in results/ is another run's by now")
 
 
 def go_on(stage: Stage, before: Manifest) -> ExitCode:

@@ -107,10 +107,13 @@ def remember(stage: Stage, meter: Meter, rows: int) -> None:
     """Write the stage's manifest where there is a loaded run, so that the run counts as finished."""
     run_id = checkpoints.current_run(stage.workspace)
     loaded = checkpoints.read_manifest(stage.workspace, run_id, "load") if run_id else None
-    if loaded:
-        checkpoints.write_manifest(stage.workspace, meter.manifest(
-            run_id=run_id, step_id="report", parameters={}, inputs={"load": loaded.digest}, parts=[],
-            balance={"in": rows, "out": rows}, code=plan.code("report"), facts={"shown": utc_now()}))
+    if loaded is None:
+        return
+    page = [] if stage.options.no_html else [checkpoints.make_part(stage.workspace, stage.workspace.page, rows)]
+    checkpoints.write_manifest(stage.workspace, meter.manifest(
+        run_id=run_id, step_id="report", parameters=plan.parameters("report", stage.options),
+        inputs={"load": loaded.digest}, parts=page, balance={"in": rows, "out": rows}, code=plan.code("report"),
+        facts={"shown": utc_now()}))
 
 
 if __name__ == "__main__":

@@ -73,6 +73,11 @@ class Workspace:
         return self.results / "Countries_by_GDP_Processed.json"
 
     @property
+    def page(self) -> Path:
+        """The report as a page."""
+        return self.results / "World_Economies.html"
+
+    @property
     def database(self) -> Path:
         """The SQLite database."""
         return self.root / "sqliteDB" / "World_Economies.db"

@@ -46,7 +46,7 @@ def write_page(workspace: Workspace, report: Report) -> None:
         return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{lines}\n</tbody></table>"
 
     notes = "".join(f"<p>{escape(note)}</p>" for note in report.notes)
-    with atomic_file(workspace.results / "World_Economies.html", "w") as stream:
+    with atomic_file(workspace.page, "w") as stream:
         stream.write(
             f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>World Economies</title>\n'
             f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body>\n'

@@ -32,7 +32,9 @@ def parameters(stage: str, options: argparse.Namespace) -> dict[str, Any]:
     """Return the options that matter to a stage after extract. Raises UsageError for an unknown gate."""
     if stage == "transform":
         return {"accept": checked_gates(options.accept)}
-    return {"target": options.target} if stage == "load" else {}
+    if stage == "load":
+        return {"target": options.target}
+    return {name: getattr(options, name) for name in ("min_gdp", "top", "region", "year", "format", "no_html")}
 
 
 def checked_gates(accept: list[str]) -> list[str]:

@@ -159,7 +159,7 @@ def test_a_gate_is_no_reason_to_fall_back(imf: Server, tmp_path: Path) -> None:
     imf.routes[GDP] = Answer(sdmx(few), headers={"Content-Type": "application/xml"})
     code, told = auto(imf, tmp_path, "--indicator", "NGDPD")
     assert code == 3
-    assert "[economies] imf-weo October 2025: 4 economies have GDP in 2025, at least 180 are expected" in told
+    assert "[economies] imf-weo October 2025: 4 economies have GDP, at least 180 are expected" in told
     assert "trying the next source" not in told
 
 
