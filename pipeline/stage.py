@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
+import shlex
 import sys
 import traceback
 from collections.abc import Callable
@@ -46,6 +46,7 @@ def run_stage(name: str, parser: Callable[[], Parser], body: Body, arguments: li
     """
     debug = "--debug" in (arguments if arguments is not None else sys.argv[1:])
     reporter = Reporter(name, [])
+    workspace: Workspace | None = None
     log: Path | None = None
     try:
         process.prepare()
@@ -66,7 +67,17 @@ def run_stage(name: str, parser: Callable[[], Parser], body: Body, arguments: li
         error = caught
     except Exception as caught:  # noqa: BLE001  the last fence: what no one foresaw is told and logged here
         error = _named(caught)
+    if isinstance(error, WorldEconomiesError) and workspace:
+        error.next_command = _in_workspace(error.next_command, workspace)
     return fail(reporter, error, log=log, debug=debug)
+
+
+def _in_workspace(command: str, workspace: Workspace) -> str:
+    """Return a command of ours with the workspace that this one was given."""
+    if not command.startswith("python ") or "--workspace" in command or workspace.root == PROJECT:
+        return command
+    head, hash_sign, comment = command.partition("   #")
+    return f"{head} --workspace {shlex.quote(str(workspace.root))}{hash_sign}{comment}"
 
 
 def _named(error: Exception) -> Exception:
@@ -152,11 +163,3 @@ def started(stage: Stage, text: str, **fields: Any) -> None:
 def finished(stage: Stage, text: str, **fields: Any) -> None:
     """Tell that the work of a stage is done."""
     stage.report.emit(FINISHED, text, **fields)
-
-
-def project_relative(path: Path) -> str:
-    """Return a path as a person in the project's folder would type it."""
-    try:
-        return os.path.relpath(path, PROJECT) if path.is_relative_to(PROJECT) else str(path)
-    except ValueError:
-        return str(path)
