@@ -22,7 +22,7 @@ from pipeline.errors import RETRYABLE, CheckpointError, ExitCode, UsageError
 from pipeline.events import FAILED, SKIPPED, STARTED, WARNING, Event
 from pipeline.logs import log_listener
 from pipeline.runner import Outcome, Runner, Signals
-from pipeline.secrets import has_password, redact_text
+from pipeline.secrets import has_password
 from pipeline.stage import Stage, run_stage
 from pipeline.summary import Line, dry_run, first_line, status, table
 from utils import ENVIRONMENT_PREFIX, Parser, add_common_options, environment
@@ -226,8 +226,8 @@ class Process:
             return ExitCode.DONE
         log_listener(Event(FAILED, "etl_process", failed.lines[0], {"exit_code": int(failed.code)}))
         stage = self.failure.stage if self.failure else ""
-        self._print(f"\n{self.console.marks[FAILED]} {stage} failed (exit {int(failed.code)}). "
-                    + "\n  ".join(redact_text(line) for line in failed.lines))
+        self.console.line("")
+        self.console.fail(stage, int(failed.code), failed.lines)
         return failed.code
 
     def _print(self, text: str) -> None:

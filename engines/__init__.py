@@ -6,6 +6,7 @@ engine of small tables. An engine reads files and holds tables; it decides nothi
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ class CleanJob:
     """One vintage to clean.
 
     files:        staged parts in order, CSV.
+    main:         the indicator of the picture.
     picture_year: the year whose GDP the gates judge; 0 where each cell carries its own.
     decimals:     indicator -> decimals stated in the unit as given; empty where every cell shows its own.
     """
@@ -38,14 +40,15 @@ class CleanJob:
 class CleanBatch:
     """What came out of one vintage.
 
-    rows:    clean records ordered by (indicator, iso3, year), to be consumed once.
+    rows:    clean records as texts, fields as in CleanRecord and "" for an untold forecast, as parts hold them;
+             ordered by (indicator, iso3, year), to be consumed once.
     balance: rows in, out, and where the others went; see pipeline.checkpoints.balanced.
     digest:  sha256 of the canonical records without locators: equal figures have equal digests, whatever the channel.
     picture: the records of the main indicator in the picture's year.
     missing: economies of this vintage without a figure in that year.
     """
 
-    rows: Iterable[CleanRecord]
+    rows: Iterable[Sequence[str]]
     balance: dict[str, int]
     quarantined: list[Quarantined]
     digest: str
@@ -55,3 +58,16 @@ class CleanBatch:
 
 
 Clean = Callable[[CleanJob], CleanBatch]
+
+
+def digest_of(figures: Iterable[Sequence[str]]) -> str:
+    """Return the digest of figures: (indicator, iso3, year, value_text, forecast) as texts, ordered by the first three.
+
+    An indicator that may hold a comma or a line break must have been escaped by plain_indicator.
+    """
+    return hashlib.sha256("\n".join(map(",".join, figures)).encode("utf-8", "backslashreplace")).hexdigest()
+
+
+def plain_indicator(name: str) -> str:
+    """Return an indicator's name for digest_of: one of ours as it is, a source's own without commas and line breaks."""
+    return name.encode("unicode_escape").decode("ascii").replace(",", "\\x2c")

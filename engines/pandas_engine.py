@@ -1,229 +1,254 @@
-"""The engine of small tables: a vintage in a pandas frame, every rule applied once to each distinct text."""
+"""The engine of small tables: pandas reads one vintage whole, every rule is applied once to each distinct text."""
 
 from __future__ import annotations
 
-import hashlib
+import gc
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from functools import partial
-from typing import Any
+from functools import cache, partial
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from engines import CleanBatch, CleanJob
-from rules import cleaning
-from rules.gates import Census, limits_of
+from engines import CleanBatch, CleanJob, digest_of, plain_indicator
+from engines._columns import Column, Flags, Numbers, Objects, numbered, paired, ranks
+from pipeline.parts import read_rows
+from rules import cleaning, gates
+from rules.gates import Census
 from rules.identity import AGGREGATE, UNKNOWN, WORLD
-from rules.indicators import INDICATORS
+from rules.indicators import INDICATORS, MAIN
 from rules.records import ACTUAL, FORECAST, CleanRecord, Quarantined, StagedRecord
 from rules.records import AGGREGATE as STATUS_AGGREGATE
 
-_STAYS = ""
-_AGGREGATE, _NO_VALUE = "set aside: aggregate", "set aside: no value"
-_EXACT, _SUPERSEDED = "duplicate: exact", "duplicate: superseded"
-_QUARANTINED = "quarantined"
-_SEPARATOR = "\x1f"
+# What becomes of a row: a number, and what the balance calls it.
+STAYS, GROUP, STRANGER, EMPTY, NO_NUMBER, NO_YEAR, NO_UNIT, EXACT, SUPERSEDED = range(9)
+FATES = ("out", "set aside: aggregate", "quarantined", "set aside: no value", "quarantined", "quarantined",
+         "quarantined", "duplicate: exact", "duplicate: superseded")
+RULES = {STRANGER: "identity", NO_NUMBER: "number", NO_YEAR: "year", NO_UNIT: "unit", SUPERSEDED: "superseded"}
+FORECASTS = {ACTUAL: "0", FORECAST: "1"}
 
-Column = np.ndarray[Any, np.dtype[Any]]
+
+class _Kind(NamedTuple):
+    """How cells of one indicator, unit and scale are read; stated: the decimals that the publisher states for them."""
+
+    places: int
+    stated: int | None
+    percent: bool
+    fault: str
+
+
+class _Figure(NamedTuple):
+    """A cell in its indicator's canonical unit, or why it is none."""
+
+    text: str
+    decimals: int
+    fault: str
 
 
 def clean(job: CleanJob) -> CleanBatch:
     """Clean one vintage; see engines for what goes in and comes out."""
-    frame = read(job)
-    _add(frame, iso3=_identities(frame, job))
-    _add(frame, **_figures(frame, job))
-    _add(frame, **_fates(frame))
-    world = _world(frame, job)
-    _mark_duplicates(frame)
-    quarantined = _quarantine(frame, job)
-    balance = _balance(frame)
-    unknown, names = _unknown_names(frame)
-    kept = frame[frame["fate"] == _STAYS].astype({"year": np.int64}).sort_values(["indicator", "iso3", "year"])
-    jumps = _jumps(kept, job)
-    picture = _picture(kept, job)
-    census = Census(job.dataset, job.vintage, job.picture_year,
-                    {row.iso3: Decimal(row.value_text) for row in picture}, world, names, unknown,
-                    [text for _, text in jumps], list(dict.fromkeys(iso3 for iso3, _ in jumps)))
-    shown = {row.iso3 for row in picture}
-    missing = sorted(set(kept.loc[kept["indicator"] == job.main, "iso3"]) - shown)
-    return CleanBatch(_records(kept), balance, quarantined, _digest(kept), census, picture, missing)
+    if not gc.get_freeze_count():  # what pandas has made so far stays: to look through it again and again costs a fifth
+        gc.freeze()
+    return _Vintage(job, read(job)).batch()
 
 
 def read(job: CleanJob) -> pd.DataFrame:
-    """Return the staged parts as one frame of texts, columns as in StagedRecord, its year as year_text."""
-    frames = [pd.read_csv(path, dtype=object, na_filter=False, encoding="utf-8", engine="c", skip_blank_lines=False)
-              for path in job.files]
+    """Return the staged parts as one frame of texts, columns as in StagedRecord."""
+    frames = [_read_part(path) for path in job.files]
     frame = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
-    return frame[list(StagedRecord._fields)].rename(columns={"year": "year_text"})
+    return frame[list(StagedRecord._fields)]
 
 
-def _add(frame: pd.DataFrame, **columns: Column) -> None:
-    """Add columns as plain Python objects: the same speed and results whether or not pyarrow is installed."""
-    for name, values in columns.items():
-        frame[name] = pd.Series(values, dtype=object if values.dtype == object else None, index=frame.index)
+def _read_part(path: Path) -> pd.DataFrame:
+    with path.open("rb") as stream:
+        if any(b"\0" in block for block in iter(lambda: stream.read(1 << 20), b"")):  # pandas 2 cuts texts there
+            header, *rows = read_rows(path)
+            return pd.DataFrame(rows, columns=header, dtype=object)
+    return pd.read_csv(path, dtype=object, na_filter=False, encoding="utf-8", engine="c", skip_blank_lines=False,
+                       low_memory=False)
 
 
-def _mapped(keys: Column | pd.Series[Any], rule: Callable[[Any], Any]) -> Column:
-    """Apply a rule once to each distinct key and return its result for every row, as objects."""
-    codes, distinct = pd.factorize(np.asarray(keys, dtype=object))
-    results = np.empty(len(distinct), dtype=object)
-    results[:] = [rule(key) for key in distinct]
-    return results[codes]
+class _Vintage:
+    """One vintage between staged and clean.
 
+    Columns are of all rows, as staged (indicator, raw, status, year) or as the rules see them (iso3, figure, kind);
+    fate says what becomes of each row, kept holds the rows that stay, sorted by indicator, iso3 and year.
+    """
 
-def _identities(frame: pd.DataFrame, job: CleanJob) -> Column:
-    """Return iso3, AGGREGATE, WORLD or UNKNOWN for every row."""
-    keys = (frame["code"] + _SEPARATOR + frame["name"]).to_numpy()
-    return _mapped(keys, lambda key: job.identity.resolve(*key.split(_SEPARATOR, 1)))
+    def __init__(self, job: CleanJob, frame: pd.DataFrame) -> None:
+        text = {name: numbered(frame[name].to_numpy()) for name in StagedRecord._fields if name != "locator"}
+        self.job = job
+        self.locator: Objects = frame["locator"].to_numpy()
+        self.indicator, self.raw, self.year = text["indicator"], text["raw"], text["year"]
+        self.place = paired(text["code"], text["name"])
+        self.iso3 = self.place.mapped(lambda pair: job.identity.resolve(*pair))
+        self.group = text["status"].flags(lambda status: status == STATUS_AGGREGATE)
+        self.forecast = text["status"].mapped(lambda status: FORECASTS.get(status, ""))
+        self.years = self._years()
+        self.kind = paired(paired(self.indicator, text["unit"]), text["scale"]).mapped(self._kind)
+        self.figure = self._figures()
+        self.value_text = self.figure.mapped(lambda figure: figure.text)
+        self.decimals = self.figure.mapped(lambda figure: str(figure.decimals))
+        self.fate = self._fates()
+        self.kept = self._deduplicated()
 
+    # --- what the rules say ---------------------------------------------------------------------------------------
 
-def _figures(frame: pd.DataFrame, job: CleanJob) -> dict[str, Column]:
-    """Return the columns value_text, decimals, year, forecast, and why a cell or its unit is not usable."""
-    numbers = _mapped(frame["raw"], lambda raw: cleaning.parse_number(raw, job.decimal_mark))
-    triples = (frame["indicator"] + _SEPARATOR + frame["unit"] + _SEPARATOR + frame["scale"]).to_numpy()
-    places = _mapped(triples, lambda key: _places(*key.split(_SEPARATOR)))
-    texts = np.array([number.text for number in numbers], dtype=object)
-    for place in {p for p in places if isinstance(p, int) and p}:
-        here = places == place
-        texts[here] = _mapped(texts[here], partial(cleaning.shifted, places=place))
-    moved = np.array([p if isinstance(p, int) else 0 for p in places], dtype=np.int64)
-    written = np.array([number.decimals for number in numbers], dtype=np.int64)
-    for indicator, stated in job.decimals.items():
-        written[(frame["indicator"] == indicator).to_numpy()] = stated
-    return {
-        "value_text": texts, "decimals": written - moved, "year": _mapped(frame["year_text"], cleaning.year_of),
-        "forecast": _mapped(frame["status"], {ACTUAL: 0, FORECAST: 1}.get),
-        "fault": np.array([number.fault for number in numbers], dtype=object),
-        "unit_fault": np.array(["" if isinstance(p, int) else p for p in places], dtype=object),
-    }
+    def _years(self) -> Numbers:
+        years = [cleaning.year_of(text) or 0 for text in self.year.distinct]
+        return np.array(years, dtype=np.int64)[self.year.codes]
 
+    def _kind(self, key: tuple[tuple[str, str], str]) -> _Kind:
+        (indicator, unit), scale = key
+        places = cleaning.places_of(indicator, unit, scale)
+        known, fault = (places, "") if isinstance(places, int) else (0, places)
+        return _Kind(known, self.job.decimals.get(indicator), cleaning.is_percent(unit), fault)
 
-def _places(indicator: str, unit: str, scale: str) -> int | str:
-    """Return by how many places a cell moves to its indicator's canonical unit, or why it cannot."""
-    known = INDICATORS.get(indicator)
-    exponent = cleaning.exponent_of(scale)
-    if exponent is None:
-        return f"the scale {scale!r} is unknown"
-    if known and known.money and not cleaning.is_us_dollars(unit):
-        return f"the unit {unit!r} is not US dollars"
-    return exponent - (known.exponent if known else 0)
+    def _figures(self) -> Column[_Figure]:
+        """Read each distinct pair of a cell's text and its kind."""
+        parse, shift, mark = cleaning.parse_number, cleaning.shifted, self.job.decimal_mark
+        make = partial(tuple.__new__, _Figure)  # half of the time of _Figure(...), a few hundred thousand times
 
+        def figure(pair: tuple[str, _Kind]) -> _Figure:
+            raw, (places, stated, percent, _) = pair
+            text, decimals, fault = parse(raw, mark, percent=percent)
+            return make((shift(text, places) if places else text, (decimals if stated is None else stated) - places,
+                         fault))
 
-def _fates(frame: pd.DataFrame) -> dict[str, Column]:
-    """Return for every row why it leaves ("" where it stays) and the name of the rule that refused it."""
-    iso3, fault, unit_faults = (frame[name].to_numpy() for name in ("iso3", "fault", "unit_fault"))
-    no_value = (frame["value_text"].to_numpy() == "") & (fault == "")
-    year_missing = np.array([year is None for year in frame["year"]], dtype=bool)
-    unknown = iso3 == UNKNOWN
-    aggregate = (frame["status"].to_numpy() == STATUS_AGGREGATE) | (iso3 == AGGREGATE) | (iso3 == WORLD)
-    fate = np.select(
-        [aggregate, unknown, no_value, (fault != "") | year_missing | (unit_faults != "")],
-        [_AGGREGATE, _QUARANTINED, _NO_VALUE, _QUARANTINED], _STAYS).astype(object)
-    rule = np.select([unknown, fault != "", year_missing, unit_faults != ""],
-                     ["identity", "number", "year", "unit"], "").astype(object)
-    return {"fate": fate, "rule": rule}
+        return paired(self.raw, self.kind).mapped(figure)
 
+    def _fates(self) -> Numbers:
+        """Return for every row why it leaves, STAYS where it stays; the first reason counts."""
+        reasons = {
+            GROUP: self.group | self.iso3.flags(lambda iso3: iso3 in (AGGREGATE, WORLD)),
+            STRANGER: self.iso3.flags(lambda iso3: iso3 == UNKNOWN),
+            EMPTY: self.figure.flags(lambda figure: not figure.text and not figure.fault),
+            NO_NUMBER: self.figure.flags(lambda figure: bool(figure.fault)),
+            NO_YEAR: self.years == 0,
+            NO_UNIT: self.kind.flags(lambda kind: bool(kind.fault)),
+        }
+        return np.select(list(reasons.values()), list(reasons), STAYS).astype(np.int64, copy=False)
 
-def _mark_duplicates(frame: pd.DataFrame) -> None:
-    """Of rows that speak for one key the last of the file stays; equal ones are exact, others superseded."""
-    stays = frame[frame["fate"] == _STAYS]
-    key = ["indicator", "iso3", "year"]
-    if not stays.duplicated(key).any():
-        return
-    exact = stays.index[stays.duplicated([*key, "value_text"], keep="last")]
-    superseded = stays.index[stays.duplicated(key, keep="last")].difference(exact)
-    frame.loc[exact, "fate"] = _EXACT
-    frame.loc[superseded, ["fate", "rule"]] = [_SUPERSEDED, "superseded"]
+    def _deduplicated(self) -> Numbers:
+        """Return the rows that stay, sorted; of those that speak for one key only the last of the file stays."""
+        stays = np.flatnonzero(self.fate == STAYS)
+        key = (ranks(self.indicator) * (len(self.place.distinct) + 1) + ranks(self.iso3)) * 10_000 + self.years
+        order = stays[np.argsort(key[stays], kind="stable")]
+        repeated = key[order[:-1]] == key[order[1:]]
+        if repeated.any():
+            self._mark_duplicates(key, set(order[:-1][repeated].tolist()))
+        kept: Numbers = order[self.fate[order] == STAYS]
+        return kept
 
+    def _mark_duplicates(self, key: Numbers, leaving: set[int]) -> None:
+        """Mark the rows that a later one of their key follows: exact where a later one says the same."""
+        doubled = np.flatnonzero((self.fate == STAYS) & np.isin(key, key[list(leaving)]))[::-1]
+        said = zip(key[doubled].tolist(), self.value_text.of(doubled), self.forecast.of(doubled), strict=True)
+        seen = set()
+        for row, fact in zip(doubled.tolist(), said, strict=True):
+            if row in leaving:
+                self.fate[row] = EXACT if fact in seen else SUPERSEDED
+            seen.add(fact)
 
-def _quarantine(frame: pd.DataFrame, job: CleanJob) -> list[Quarantined]:
-    """Return the rows that could not be used, and those a later row of the file superseded, each with its reason."""
-    out = frame[frame["fate"].isin([_QUARANTINED, _SUPERSEDED])]
-    return [Quarantined(row["rule"], row["locator"], row["raw"], _detail(row, job)) for row in _dicts(out)]
+    # --- what comes out -------------------------------------------------------------------------------------------
 
+    def batch(self) -> CleanBatch:
+        """Return the outcome."""
+        job, main = self.job, self.indicator.flags(lambda name: name == self.job.main)
+        texts = self._texts(self.kept)
+        indicators = self.indicator.mapped(plain_indicator).of(self.kept)
+        digest = digest_of(zip(indicators, texts["iso3"], texts["year"], texts["value_text"], texts["forecast"],
+                               strict=True))
+        economies = set(self.iso3.of(self.kept[main[self.kept]]))
+        picture = self._picture(self.kept[main[self.kept] & self._in_picture(self.kept)])
+        gdp = {record.iso3: Decimal(record.value_text) for record in picture}
+        unknown, names = self._unknown_names()
+        jumps = self._jumps(texts)
+        jumped = list(dict.fromkeys(iso3 for iso3, _ in jumps))
+        census = Census(job.dataset, job.vintage, job.picture_year, gdp, self._world(main), names, unknown,
+                        [text for _, text in jumps], jumped, economies, job.main)
+        return CleanBatch(zip(*texts.values(), strict=True), self._balance(), list(self._quarantined()), digest, census,
+                          picture, sorted(economies - gdp.keys()))
 
-def _detail(row: dict[str, Any], job: CleanJob) -> str:
-    """Return for a person why a row could not be used."""
-    rule = row["rule"]
-    if rule == "identity":
-        return job.identity.explain(row["code"], row["name"])
-    if rule == "number":
-        return f"{row['raw']!r} {row['fault']}"
-    if rule == "year":
-        return f"{row['year_text']!r} is no year"
-    if rule == "unit":
-        return str(row["unit_fault"])
-    return f"a later row says otherwise for {row['iso3']}, {row['indicator']}, {row['year']}"
+    def _texts(self, rows: Numbers) -> dict[str, list[str]]:
+        """Return the fields of CleanRecord as texts, a list a field."""
+        return {
+            "iso3": self.iso3.of(rows), "indicator": self.indicator.of(rows), "year": self.year.of(rows),
+            "value_text": self.value_text.of(rows), "decimals": self.decimals.of(rows),
+            "forecast": self.forecast.of(rows), "locator": self.locator[rows].tolist(),
+        }
 
+    def _in_picture(self, rows: Numbers) -> Flags:
+        wanted = self.job.picture_year
+        return self.years[rows] == wanted if wanted else np.ones(len(rows), dtype=bool)
 
-def _dicts(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of a small frame as dictionaries of plain Python values."""
-    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+    def _picture(self, rows: Numbers) -> list[CleanRecord]:
+        """Return these rows as records; where cells carry their own year, the latest of each economy."""
+        records = (
+            CleanRecord(iso3, indicator, int(year), text, int(decimals), int(forecast) if forecast else None, locator)
+            for iso3, indicator, year, text, decimals, forecast, locator in zip(
+                *self._texts(rows).values(), strict=True))
+        return list({record.iso3: record for record in records}.values())
 
+    def _balance(self) -> dict[str, int]:
+        counts: Counter[str] = Counter({"in": len(self.fate), "out": 0})
+        for fate, count in enumerate(np.bincount(self.fate, minlength=len(FATES)).tolist()):
+            counts[FATES[fate]] += count
+        return {name: count for name, count in counts.items() if count or name in ("in", "out")}
 
-def _balance(frame: pd.DataFrame) -> dict[str, int]:
-    counts = Counter(frame["fate"].to_numpy())
-    names = {_STAYS: "out", _QUARANTINED: "quarantined"}
-    return {"in": len(frame), "out": counts.pop(_STAYS, 0)} | {names.get(n, n): c for n, c in sorted(counts.items())}
+    def _quarantined(self) -> Iterator[Quarantined]:
+        """Yield what could not be used, and what a later row of the file superseded, in the file's order."""
+        rows = np.flatnonzero(np.isin(self.fate, list(RULES)))
+        explain = cache(self.job.identity.explain)  # a name that nobody knows has many rows
+        columns = (self.fate[rows].tolist(), self.locator[rows].tolist(), self.raw.of(rows), self.place.of(rows),
+                   self.iso3.of(rows), self.indicator.of(rows), self.year.of(rows), self.figure.of(rows),
+                   self.kind.of(rows))
+        for fate, locator, raw, place, iso3, indicator, year, figure, kind in zip(*columns, strict=True):
+            if fate == STRANGER:
+                detail = explain(*place)
+            elif fate == NO_NUMBER:
+                detail = f"{raw[:cleaning.SHOWN]!r} {figure.fault}"
+            elif fate == NO_YEAR:
+                detail = f"{year[:cleaning.SHOWN]!r} is no year"
+            elif fate == NO_UNIT:
+                detail = kind.fault
+            else:
+                detail = f"a later row says otherwise for {iso3}, {indicator[:cleaning.SHOWN]}, {year}"
+            yield Quarantined(RULES[fate], locator, raw, detail)
 
+    # --- for the gates --------------------------------------------------------------------------------------------
 
-def _unknown_names(frame: pd.DataFrame) -> tuple[list[str], int]:
-    """Return the names and codes nobody knows, and how many different ones there are, aggregates left out."""
-    pairs = frame.loc[frame["fate"] != _AGGREGATE, ["code", "name", "iso3"]].drop_duplicates()
-    unknown = pairs[pairs["iso3"] == UNKNOWN]
-    labels = [name or code for code, name in zip(unknown["code"], unknown["name"], strict=True)]
-    return labels, len(pairs)
+    def _unknown_names(self) -> tuple[list[str], int]:
+        """Return the names and codes nobody knows, and how many different ones there are, aggregates left out."""
+        judged = np.unique(self.place.codes[self.fate != GROUP]).tolist()
+        unknown = [self.place.distinct[at] for at in judged if self.iso3.distinct[at] == UNKNOWN]
+        return [name or code for code, name in unknown], len(judged)
 
+    def _world(self, main: Flags) -> Decimal | None:
+        """Return the World row's figure in the picture's year, however its thousands marks are written."""
+        rows = np.flatnonzero(main & self.iso3.flags(lambda iso3: iso3 == WORLD))
+        rows = rows[self._in_picture(rows)]
+        for raw, kind in zip(self.raw.of(rows), self.kind.of(rows), strict=True):
+            text = cleaning.lenient_number(raw, self.job.decimal_mark)
+            if text and not kind.fault:
+                return Decimal(cleaning.shifted(text, kind.places))
+        return None
 
-def _in_picture(frame: pd.DataFrame, job: CleanJob) -> pd.Series[bool]:
-    main = frame["indicator"] == job.main
-    return main & (frame["year"] == job.picture_year) if job.picture_year else main
-
-
-def _world(frame: pd.DataFrame, job: CleanJob) -> Decimal | None:
-    """Return the World row's GDP in the canonical unit, however its thousands marks are written."""
-    rows = frame[(frame["iso3"] == WORLD) & _in_picture(frame, job) & (frame["unit_fault"] == "")]
-    for row in _dicts(rows):
-        places = _places(row["indicator"], row["unit"], row["scale"])
-        text = cleaning.lenient_number(row["raw"])
-        if text and isinstance(places, int):
-            return Decimal(cleaning.shifted(text, places))
-    return None
-
-
-def _picture(kept: pd.DataFrame, job: CleanJob) -> list[CleanRecord]:
-    """Return the main indicator in the picture's year; where cells carry their own, the latest of each economy."""
-    rows = list(_records(kept[_in_picture(kept, job)]))
-    return list({row.iso3: row for row in rows}.values())
-
-
-def _jumps(kept: pd.DataFrame, job: CleanJob) -> list[tuple[str, str]]:
-    """Return (iso3, sentence) for neighbouring years that differ more than the dataset's limit, GDP first."""
-    limit = limits_of(job.dataset).jump
-    found = []
-    for name in [n for n, each in INDICATORS.items() if each.continuous]:
-        rows = kept[kept["indicator"] == name]
-        if len(rows) < 2:
-            continue
-        values = np.array([float(text) for text in rows["value_text"]])
-        iso3, years = rows["iso3"].to_numpy(), rows["year"].to_numpy()
-        neighbours = (iso3[1:] == iso3[:-1]) & (years[1:] - years[:-1] == 1) & (values[1:] > 0) & (values[:-1] > 0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = np.where(neighbours, values[1:] / values[:-1], 1.0)
-        for at in np.flatnonzero((ratio > limit) | (ratio < 1 / limit)):
-            one, other = rows["value_text"].iloc[at], rows["value_text"].iloc[at + 1]
-            found.append((iso3[at], f"{iso3[at]} {name} is {one} in {years[at]} and {other} in {years[at + 1]}"))
-    return found
-
-
-def _records(kept: pd.DataFrame) -> Iterator[CleanRecord]:
-    columns = [kept[name].tolist() for name in CleanRecord._fields]
-    return map(CleanRecord._make, zip(*columns, strict=True))
-
-
-def _digest(kept: pd.DataFrame) -> str:
-    columns = (kept[name].tolist() for name in ("indicator", "iso3", "year", "value_text", "forecast"))
-    text = "\n".join([",".join(map(str, row)) for row in zip(*columns, strict=True)])
-    return hashlib.sha256(text.encode()).hexdigest()
+    def _jumps(self, texts: Mapping[str, list[str]]) -> list[tuple[str, str]]:
+        """Return (iso3, sentence) for neighbouring figures that differ more than the dataset's limit, GDP first."""
+        limit, kept = gates.limits_of(self.job.dataset).jump, self.kept
+        level = self.indicator.flags(lambda name: name in INDICATORS and INDICATORS[name].continuous)[kept]
+        series = (ranks(self.indicator) * (len(self.place.distinct) + 1) + ranks(self.iso3))[kept]
+        values = np.array([float(text) for text in texts["value_text"]], dtype=np.float64)
+        before, after, apart = values[:-1], values[1:], np.diff(self.years[kept])
+        neighbours = (np.diff(series) == 0) & level[1:] & (apart <= gates.NEIGHBOURS) & (before > 0) & (after > 0)
+        apart_far = neighbours & ((after > before * limit) | (after * limit < before))
+        found = []
+        for at in np.flatnonzero(apart_far).tolist():
+            iso3, name = texts["iso3"][at], texts["indicator"][at]
+            one, other = (f"{texts['value_text'][i]} in {texts['year'][i]}" for i in (at, at + 1))
+            found.append((iso3, f"{iso3} {name} is {one} and {other}"))
+        return sorted(found, key=lambda each: not each[1].startswith(f"{each[0]} {MAIN} "))

@@ -6,13 +6,15 @@ inherited pipe, one JSON object a line, and etl_process.py shows them.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 EVENTS_FD = "WORLD_ECONOMIES_EVENTS_FD"
 
 STARTED, PROGRESS, NOTE, WARNING, SKIPPED, FINISHED, FAILED, SAMPLE = (
@@ -41,10 +43,13 @@ class Event:
     def from_json(cls, line: str) -> Event:
         """Read what to_json wrote. Raises ValueError for anything else."""
         try:
-            content = json.loads(line)
-            return cls(**content)
-        except (TypeError, ValueError) as error:
+            event = cls(**json.loads(line))
+        except (TypeError, ValueError, RecursionError) as error:
             raise ValueError(f"not an event: {line[:80]!r}") from error
+        texts, known = (event.kind, event.stage, event.text), isinstance(event.fields, dict)
+        if not known or not all(isinstance(each, str) for each in texts) or not isinstance(event.time, float | int):
+            raise ValueError(f"not an event: {line[:80]!r}")
+        return event
 
 
 Listener = Callable[[Event], None]
@@ -81,12 +86,13 @@ class Reporter:
             self._last_progress = now
             self.emit(PROGRESS, f"{done:,} {unit}", done=done, total=total, unit=unit)
 
-    def counted(self, rows: Any, total: int = 0, unit: str = "rows", every: int = 10_000) -> Iterator[Any]:
-        """Yield the rows, telling progress on the way."""
-        for number, row in enumerate(rows, 1):
-            if number % every == 0:
-                self.progress(number, total, unit)
-            yield row
+    def counted(self, rows: Iterable[T], total: int = 0, unit: str = "rows", every: int = 10_000) -> Iterator[T]:
+        """Yield the rows, telling progress after every so many; they are taken a block at a time."""
+        remaining, done = iter(rows), 0
+        while block := list(itertools.islice(remaining, every)):
+            yield from block
+            done += len(block)
+            self.progress(done, total, unit)
 
 
 class PipeListener:

@@ -11,8 +11,10 @@ import logging
 import traceback
 from typing import TYPE_CHECKING, Any
 
+from pipeline.console import visible
 from pipeline.events import FAILED, PROGRESS, WARNING, Event
-from pipeline.secrets import redact_text
+from pipeline.rotating import SharedRotatingHandler
+from pipeline.secrets import HIDDEN, is_secret_header, redact_text
 from utils import Workspace, log_time
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ class TextFormatter(logging.Formatter):
         text = f"{record.levelname} {record.name}[{record.process}] {record.getMessage()}"
         if record.exc_info and record.exc_info[0]:
             text += "\n" + "".join(traceback.format_exception(*record.exc_info)).rstrip()
-        return "\n".join(stamp + line for line in redact_text(text).splitlines())
+        return "\n".join(stamp + visible(line) for line in _encodable(redact_text(text)).splitlines())
 
 
 class JsonFormatter(logging.Formatter):
@@ -49,7 +51,23 @@ class JsonFormatter(logging.Formatter):
             content |= {"event": event.kind, **event.fields}
         if record.exc_info and record.exc_info[0]:
             content["traceback"] = "".join(traceback.format_exception(*record.exc_info))
-        return redact_text(json.dumps(content, ensure_ascii=False, default=str))
+        line = json.dumps(without_secrets(content), ensure_ascii=False)
+        return _encodable(line.translate({ord(char): f"\\u{ord(char):04x}" for char in "\x85\u2028\u2029"}))
+
+
+def _encodable(text: str) -> str:
+    """Return the text with lone surrogates written out; the handler would drop them in silence."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def without_secrets(content: Any) -> Any:
+    """Return what JSON can hold, each text redacted by itself: cutting in the finished line could cut a quote away."""
+    if isinstance(content, dict):
+        return {str(name): HIDDEN if isinstance(value, str) and is_secret_header(str(name)) else without_secrets(value)
+                for name, value in content.items()}
+    if isinstance(content, list | tuple | set | frozenset):
+        return [without_secrets(each) for each in content]
+    return content if content is None or isinstance(content, bool | int | float) else redact_text(str(content))
 
 
 def configure(workspace: Workspace) -> None:
@@ -68,10 +86,7 @@ def configure(workspace: Workspace) -> None:
 
 
 def _handler(path: Path, formatter: logging.Formatter) -> logging.Handler:
-    from concurrent_log_handler import ConcurrentRotatingFileHandler
-
-    handler: logging.Handler = ConcurrentRotatingFileHandler(
-        str(path), maxBytes=MAX_BYTES, backupCount=BACKUPS, encoding="utf-8", lock_file_directory=str(path.parent))
+    handler = SharedRotatingHandler(path, max_bytes=MAX_BYTES, backups=BACKUPS)
     handler.setFormatter(formatter)
     return handler
 

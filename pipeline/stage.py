@@ -140,16 +140,13 @@ def fail(reporter: Reporter, error: BaseException, *, log: Path | None, debug: b
     if log:
         lines.append(f"log:   {log}")
         logging.getLogger(reporter.stage).error("exit %d: %s", code, error, exc_info=error)
-    for listener in reporter.listeners:
-        if isinstance(listener, PipeListener):
-            trace = "" if log else "".join(traceback.format_exception(error))  # the parent's log must hold it then
-            reporter.emit(FAILED, lines[0], exit_code=int(code), lines=lines, retry=getattr(error, "retry", False),
-                          **({"traceback": trace} if trace else {}))
-            break
+    if any(isinstance(listener, PipeListener) for listener in reporter.listeners):
+        trace = "" if log else "".join(traceback.format_exception(error))  # the parent's log must hold it then
+        reporter.emit(FAILED, lines[0], exit_code=int(code), lines=lines, retry=getattr(error, "retry", False),
+                      **({"traceback": trace} if trace else {}))
     else:
-        from pipeline.secrets import redact_text
-
-        sys.stderr.write(redact_text(f"✗ {reporter.stage} failed (exit {int(code)}). " + "\n  ".join(lines) + "\n"))
+        screens = [listener for listener in reporter.listeners if isinstance(listener, Console)]
+        (screens or [Console()])[0].fail(reporter.stage, int(code), lines)
     if debug:
         traceback.print_exception(error)
     return code

@@ -44,8 +44,8 @@ class Target(BaseTarget):
     def __enter__(self) -> Target:
         try:
             with disk_full_named(self.path), self._named():
-                self._copy = self._copied()
-                self._connection = _opened(self._copy, enforce=not self.rebuild)
+                copy = self._make_copy()
+                self._connection = _opened(copy, enforce=not self.rebuild)
                 if self.rebuild:
                     self._drop_own_tables()
                 self._migrate()
@@ -54,15 +54,15 @@ class Target(BaseTarget):
             raise
         return self
 
-    def _copied(self) -> Path:
-        """Return a copy of the database, or an empty file where there is none to copy."""
+    def _make_copy(self) -> Path:
+        """Make a copy of the database, or an empty file where there is none to copy."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=".World_Economies-", suffix=".tmp")
         os.close(descriptor)
-        copy = Path(name)
+        self._copy = Path(name)  # known before it is filled: a disk that is full must leave nothing of it
         if self.path.exists() and self._readable():
-            shutil.copyfile(self.path, copy)
-        return copy
+            shutil.copyfile(self.path, self._copy)
+        return self._copy
 
     def _readable(self) -> bool:
         """Bring a database that others left with a journal to rest. Raises sqlite3.Error, but not in a rebuild."""
