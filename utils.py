@@ -267,6 +267,6 @@ def add_common_options(parser: Parser) -> None:
     """Add what every entry point takes."""
     parser.lasting("--workspace", type=Path, default=PROJECT, metavar="DIR",
                    help="the folder that holds results/, sqliteDB/ and log/ (default: the project's)")
-    parser.lasting("--quiet", action="store_true", help="print results and errors only")
+    parser.lasting("--quiet", action="store_true", help="print results, warnings and errors only")
     parser.lasting("--debug", action="store_true", help="show tracebacks on the screen too")
     parser.add_argument("--version", action="version", version=f"World Economies {VERSION}")
