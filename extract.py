@@ -115,7 +115,7 @@ def body(stage: Stage) -> ExitCode:
     parameters = identity(request, stage.options.year)
     before = earlier_run(stage, parameters, code)
     whole = before is not None and not checkpoints.damage(stage.workspace, before.parts)
-    if before and not checkpoints.is_finished(stage.workspace, before.run_id):
+    if before and checkpoints.goes_on(stage.workspace, before.run_id):
         if whole:
             return go_on(stage, before)
         stage.report.warn(f"the checkpoint is made again from the archived bytes: "
@@ -123,7 +123,7 @@ def body(stage: Stage) -> ExitCode:
         return again_from_archive(stage, meter, archive, code, before)
     if before and not whole:
         tell_damage(stage, before)
-    name_unfinished(stage)
+    name_unfinished(stage, before)
     fetched = fetch(stage, request, archive, before if whole else None)
     if before and whole and unchanged(before, fetched):
         return nothing_new(stage, archive, before, fetched)
@@ -157,10 +157,12 @@ def told_of(manifest: Manifest) -> dict[str, Any]:
             "described": staging.described(vintage, channel)}
 
 
-def name_unfinished(stage: Stage) -> None:
-    """Say that an unfinished run of another identity is kept."""
+def name_unfinished(stage: Stage, before: Manifest | None) -> None:
+    """Say that an unfinished run of another identity is kept, or that a run refused by a gate asks its source again."""
     run_id = checkpoints.current_run(stage.workspace)
-    if run_id and not checkpoints.is_finished(stage.workspace, run_id):
+    if before and not checkpoints.is_finished(stage.workspace, before.run_id):
+        stage.report.note(f"run {before.run_id} was refused by a gate; asking whether the source has mended it")
+    elif run_id and not checkpoints.is_finished(stage.workspace, run_id):
         stage.report.note(f"the unfinished run {run_id} is kept; the command that began it goes on with it")
 
 

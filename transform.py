@@ -59,7 +59,12 @@ def body(stage: Stage) -> ExitCode:
     for told in before.facts["batches"]:
         cleaned.append(clean_batch(stage, before, told, identity, code))
         stage.report.progress(sum(c.balance["in"] for c in cleaned), rows)
-    accepted = judge_all(stage, [c.facts for c in cleaned], accept)
+    try:
+        accepted = judge_all(stage, [c.facts for c in cleaned], accept)
+    except GateError as error:
+        checkpoints.refuse(stage.workspace, before.run_id, error.what)
+        raise
+    checkpoints.let_through(stage.workspace, before.run_id)
     return finish(stage, meter, before, cleaned, identity, accepted, code)
 
 

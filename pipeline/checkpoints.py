@@ -189,6 +189,21 @@ def is_finished(workspace: Workspace, run_id: str) -> bool:
     return all(manifest_path(workspace, run_id, stage).exists() for stage in STAGES)
 
 
+def refuse(workspace: Workspace, run_id: str, why: str) -> None:
+    """Note that a gate refused the figures of a run, so that the same command asks the source again."""
+    write_json(workspace.runs / run_id / "refused.json", {"why": why, "when": utc_now()})
+
+
+def let_through(workspace: Workspace, run_id: str) -> None:
+    """Take back what refuse() noted."""
+    (workspace.runs / run_id / "refused.json").unlink(missing_ok=True)
+
+
+def goes_on(workspace: Workspace, run_id: str) -> bool:
+    """Tell whether the same command goes on with a run without asking its source: unfinished, and by no gate's word."""
+    return not is_finished(workspace, run_id) and not (workspace.runs / run_id / "refused.json").exists()
+
+
 def new_run_id(workspace: Workspace, source: str) -> str:
     """Return an id that sorts by time and says its source: "20261120T210509Z-imf", "-2" appended where taken."""
     base = f"{utc_now().replace('-', '').replace(':', '')}-{source}"

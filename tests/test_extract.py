@@ -207,3 +207,23 @@ def test_another_year_changes_the_picture_only(imf: Server, tmp_path: Path) -> N
     second = manifest(tmp_path, "extract")
     assert [p["sha256"] for p in first["parts"][:-1]] == [p["sha256"] for p in second["parts"][:-1]]
     assert (first["facts"]["picture"]["year"], second["facts"]["picture"]["year"]) == (2024, 2025)
+
+
+def test_a_run_that_a_gate_refused_asks_the_source_again(imf: Server, tmp_path: Path) -> None:
+    """A nightly command must not stay for ever at one bad night's figures."""
+    few = {code: text for code, text in figures().items() if code in {"USA", "CHN", "JPN", "DEU"}}
+    imf.routes[GDP] = Answer(sdmx(few), headers={"Content-Type": "application/xml"})
+    assert ask(imf, tmp_path, script="etl_process.py")[0] == 3
+    code, told = ask(imf, tmp_path, script="etl_process.py")
+    assert (code, "was refused by a gate; asking whether the source has mended it" in told) == (3, True)
+    imf.routes[GDP] = Answer(sdmx(figures()), headers={"Content-Type": "application/xml"})
+    assert ask(imf, tmp_path, script="etl_process.py")[0] == 0
+    assert sql(tmp_path, "SELECT count(*) FROM Countries_by_GDP") == [(190,)]
+    assert len(imf.asked) == 3
+
+
+def test_a_refused_run_goes_on_when_the_gate_is_accepted(imf: Server, tmp_path: Path) -> None:
+    imf.routes[GDP] = Answer(sdmx(figures(USA="90000")), headers={"Content-Type": "application/xml"})
+    assert ask(imf, tmp_path, script="etl_process.py")[0] == 3
+    assert ask(imf, tmp_path, "--from", "transform", "--accept", "share", script="etl_process.py")[0] == 0
+    assert len(imf.asked) == 1
