@@ -6,6 +6,7 @@ Skips what is whole, retries what may pass, watches what works, and says at the 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import random
 import sys
@@ -198,6 +199,10 @@ class Process:
         self.why = f"for {stage}"
         for earlier in STAGES[: STAGES.index(stage)]:
             again = self._attempts(earlier)
+            if earlier == STAGES[0]:
+                self.what = again.result
+            self.lines = [line for line in self.lines if line.stage != earlier]
+            self.lines.append(Line(earlier, "failed" if again.code else "ran", self.why, again))
             if again.code or self.signals.count:
                 return again
         self.why = "what it reads was made again"
@@ -210,9 +215,11 @@ class Process:
 
     def _end(self) -> ExitCode:
         """Show the summary, post it, tell a failure last of all, and return the exit code."""
+        self._complete_what()
         if not self.options.quiet:
             ran = [line for line in self.lines if line.what != "skipped"]
-            nothing = "" if ran else "\nNothing to do: the source has nothing new; python report.py shows the tables."
+            nothing = ("\nNothing to do: the source has nothing new; python report.py shows the tables."
+                       if self.what.get("unchanged") and not ran else "")
             blocks = [text for text in (first_line(self.what), table(self.lines)) if text]
             self._print("\n" + "\n".join(blocks) + nothing)
         failed = self._told()
@@ -229,6 +236,18 @@ class Process:
         self.console.line("")
         self.console.fail(stage, int(failed.code), failed.lines)
         return failed.code
+
+    def _complete_what(self) -> None:
+        """Say what the run is of where extract was not asked, and which picture is shown where it is not this run's."""
+        if not self.what and (run_id := checkpoints.current_run(self.workspace)):
+            from pipeline.staging import told_of
+
+            with contextlib.suppress(CheckpointError):
+                manifest = checkpoints.read_manifest(self.workspace, run_id, STAGES[0])
+                self.what = told_of(manifest) | {"run_id": run_id} if manifest else {}
+        for line in self.lines:
+            if line.outcome and line.outcome.result.get("kept"):
+                self.what = self.what | {"kept": line.outcome.result["kept"]}
 
     def _print(self, text: str) -> None:
         for line in text.split("\n"):
@@ -277,8 +296,12 @@ def main(arguments: Sequence[str] | None = None) -> ExitCode:
 def look(stage: Stage) -> ExitCode:
     """Print what --status or --dry-run asks for."""
     check(stage.options)
-    print(status(stage.workspace) if stage.options.status else dry_run(stage.workspace, stage.options))
-    return ExitCode.DONE
+    if not stage.options.status:
+        print(dry_run(stage.workspace, stage.options))
+        return ExitCode.DONE
+    text, whole = status(stage.workspace, stage.options.target)
+    print(text)
+    return ExitCode.DONE if whole else ExitCode.CHECKPOINT
 
 
 if __name__ == "__main__":

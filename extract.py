@@ -10,7 +10,7 @@ import sys
 from argparse import RawDescriptionHelpFormatter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any
 
@@ -120,7 +120,10 @@ def body(stage: Stage) -> ExitCode:
             return go_on(stage, before)
         stage.report.warn(f"the checkpoint is made again from the archived bytes: "
                           f"{checkpoints.damage(stage.workspace, before.parts)}")
-        return again_from_archive(stage, meter, archive, code, before)
+        try:
+            return again_from_archive(stage, meter, archive, code, before)
+        except (CheckpointError, UsageError) as error:
+            stage.report.warn(f"the archive does not help, asking the source again: {error.what}")
     if before and not whole:
         tell_damage(stage, before)
     name_unfinished(stage, before)
@@ -134,6 +137,8 @@ def body(stage: Stage) -> ExitCode:
 def tell_damage(stage: Stage, before: Manifest) -> None:
     """Say why a finished run is staged again: its picture is another run's by now, or a part is damaged."""
     fault = checkpoints.damage(stage.workspace, before.parts[:-1])
+    if not fault and checkpoints.current_run(stage.workspace) == before.run_id:
+        fault = checkpoints.damage(stage.workspace, before.parts)
     if fault:
         stage.report.warn(f"run {before.run_id} is staged again: {fault}")
     else:
@@ -145,16 +150,8 @@ def go_on(stage: Stage, before: Manifest) -> ExitCode:
     checkpoints.make_current(stage.workspace, before.run_id)
     rows = before.balance["out"]
     stage.report.emit("skipped", f"skipped: run {before.run_id} goes on, its checkpoint is whole ({rows:,} rows)",
-                      rows_out=rows, run_id=before.run_id, **told_of(before))
+                      rows_out=rows, run_id=before.run_id, **staging.told_of(before))
     return ExitCode.DONE
-
-
-def told_of(manifest: Manifest) -> dict[str, Any]:
-    """Return what the summary's first line says of a run."""
-    vintage = staging.vintage_of(manifest)
-    channel, fallbacks = manifest.facts["channel"], manifest.facts["fallbacks"]
-    return {"dataset": vintage.dataset, "vintage": vintage.label, "channel": channel, "fallbacks": fallbacks,
-            "described": staging.described(vintage, channel)}
 
 
 def name_unfinished(stage: Stage, before: Manifest | None) -> None:
@@ -228,10 +225,13 @@ def nothing_new(stage: Stage, archive: Archive, before: Manifest, fetched: Fetch
     refuse_older(stage, fetched.fallbacks, staging.vintage_of(before))
     checkpoints.make_current(stage.workspace, before.run_id)
     if before.facts["archive_id"] != fetched.archive_id:
-        archive.drop_duplicate_body(fetched.archive_id, before.facts["archive_id"])
+        try:
+            archive.drop_duplicate_body(fetched.archive_id, before.facts["archive_id"])
+        except (CheckpointError, UsageError) as error:
+            stage.report.warn(f"the archived answer of run {before.run_id} is lost, this one is kept: {error.what}")
     rows = before.balance["out"]
     stage.report.emit("skipped", f"nothing new since run {before.run_id} ({rows:,} rows)",
-                      rows_out=rows, run_id=before.run_id, unchanged=True, **told_of(before))
+                      rows_out=rows, run_id=before.run_id, unchanged=True, **staging.told_of(before))
     return ExitCode.DONE
 
 
@@ -263,12 +263,23 @@ def refuse_older(stage: Stage, fallbacks: Sequence[str], vintage: Vintage) -> No
             safe="the picture and the database are as they were", next_command="python etl_process.py   # later")
 
 
+def refuse_future(batches: Sequence[staging.StagedBatch]) -> None:
+    """Refuse an edition dated after today, which would stand before every real one. Raises UsageError."""
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%d")  # a publisher may be ahead of UTC
+    for batch in batches:
+        if batch.vintage.published > tomorrow:
+            raise UsageError(f"{staging.described(batch.vintage)} is of the future: {batch.vintage.published}",
+                             safe="nothing was changed", next_command="name the edition it is, with --vintage YYYY-MM")
+
+
 def finish(stage: Stage, meter: Meter, parameters: dict[str, Any], code: str, fetched: Fetched,
            run_id: str = "") -> ExitCode:
     """Choose the picture, write it and the manifest, and make the run current."""
     workspace, batches = stage.workspace, fetched.batches
     newest = max(range(len(batches)), key=lambda at: batches[at].vintage.order)
     chosen = batches[newest]
+    refuse_future(batches)
+    staging.refuse_year(chosen, stage.options.year)
     refuse_older(stage, fetched.fallbacks, chosen.vintage)
     picture = staging.write_raw_picture(workspace, chosen, fetched.name)
     for warning in chain.from_iterable(batch.warnings for batch in batches):
@@ -289,7 +300,7 @@ def finish(stage: Stage, meter: Meter, parameters: dict[str, Any], code: str, fe
     more = f", {len(batches)} vintages" if len(batches) > 1 else ""
     finished(stage, f"{balance['out']:,} rows of {staging.described(chosen.vintage, fetched.name)}{more}",
              rows_in=balance["in"], rows_out=balance["out"], quarantined=balance.get("quarantined", 0),
-             balance=balance, run_id=run_id, archive_id=fetched.archive_id, **told_of(manifest))
+             balance=balance, run_id=run_id, archive_id=fetched.archive_id, **staging.told_of(manifest))
     return ExitCode.DONE
 
 

@@ -46,10 +46,9 @@ def body(stage: Stage) -> ExitCode:
     if not rebuild and not plan.why_run(stage.workspace, "load", before.run_id, stage.options):
         stage.report.emit("skipped", "skipped: its checkpoint is whole and nothing before it changed")
         return ExitCode.DONE
-    batches = [(told, before, origin) for told in before.facts["batches"]]
-    if rebuild:
-        batches = kept_batches(stage)
-    started(stage, f"publishing {len(batches)} vintage(s) in {stage.options.target}")
+    new = not target.query("loaded", {}) if not rebuild else True
+    batches = kept_batches(stage) if new else [(told, before, origin) for told in before.facts["batches"]]
+    started(stage, f"publishing {len(batches)} batch(es) in {stage.options.target}")
     figures = witnesses = 0
     with target:
         describe(target)
@@ -57,11 +56,11 @@ def body(stage: Stage) -> ExitCode:
         for told, after, by in sorted(batches, key=lambda each: Vintage(**each[0]["vintage"]).order, reverse=True):
             counts = publish(stage.workspace, target, told, after, by)
             figures, witnesses = figures + counts.figures, witnesses + counts.witnesses
-        show(stage, target, before, origin)
+        kept = show(stage, target, before, origin)
     total = sum(told["balance"]["out"] for told, _, _ in batches)
     finish(stage, meter, before, total)
-    finished(stage, f"{total:,} figures in {len(batches)} vintage(s), {figures:,} of the newest written",
-             rows_in=total, rows_out=total, figures=figures, witnesses=witnesses)
+    finished(stage, f"{total:,} figures in {len(batches)} batch(es), {figures:,} written as the newest",
+             rows_in=total, rows_out=total, figures=figures, witnesses=witnesses, kept=kept)
     return ExitCode.DONE
 
 
@@ -115,27 +114,31 @@ def clean_records(workspace: Workspace, told: Mapping[str, Any]) -> Iterator[Cle
                               locator)
 
 
-def show(stage: Stage, target: BaseTarget, before: Manifest, origin: Manifest) -> None:
-    """Show the newest picture of the dataset asked for: this run's, or the one of a newer vintage already there."""
+def show(stage: Stage, target: BaseTarget, before: Manifest, origin: Manifest) -> str:
+    """Show the newest picture of the dataset asked for: this run's, or the one of a newer vintage already there.
+
+    Returns a sentence where the picture is not of this run.
+    """
     vintage = staging.vintage_of(origin)
     if origin.facts["picture"]["main"] != MAIN:
         target.keep_picture(before.run_id)
-        return
+        return "there is no GDP in it, so the picture stays as it is"
     known = [Vintage(vintage.dataset, **row) for row in target.query("vintages", {"dataset": vintage.dataset})]
     newest = max([vintage, *known], key=lambda each: each.order)
-    if newest.order <= vintage.order:
+    if newest == vintage or newest.order <= vintage.order:
         target.show(picture_of(stage.workspace, before, origin))
-        return
-    stage.report.note(f"the picture stays of {staging.described(newest)}, newer than {staging.described(vintage)}")
+        return ""
+    note = f"the picture is of {staging.described(newest)}, the newest of its dataset"
+    stage.report.note(note)
     shown = target.query("picture_vintage", {})
-    if shown and (shown[0]["dataset"], shown[0]["label"], shown[0]["updated"]) == (
-            newest.dataset, newest.label, newest.updated):
+    asked = {"dataset": newest.dataset, "label": newest.label, "updated": newest.updated}
+    if shown and asked.items() <= shown[0].items():
         target.keep_picture(before.run_id)
-        return
-    rows = target.query("newest_picture", {"dataset": newest.dataset, "label": newest.label,
-                                           "updated": newest.updated})
+        return note
+    rows = target.query("newest_picture", asked)
     target.show(Picture(newest, rows[0]["Channel"] if rows else "", before.run_id, [
         row | {"GDP_USD_billion": float(half_up(row["GDP_as_published"]))} for row in rows]))
+    return note
 
 
 def picture_of(workspace: Workspace, before: Manifest, origin: Manifest) -> Picture:

@@ -14,6 +14,7 @@ from pipeline.checkpoints import Meter
 from pipeline.errors import CheckpointError, ExitCode, UsageError
 from pipeline.stage import Stage, finished, run_stage, started
 from pipeline.tables import Report, rendered
+from rules.cleaning import half_up
 from targets import BaseTarget, Row, open_target
 from utils import Parser, add_common_options, utc_now
 
@@ -60,6 +61,8 @@ def ask(target: BaseTarget, stage: Stage) -> Report:
     regions = target.query("regions", {"region": parameters["region"], "year": year})
     vintage = Vintage(shown["dataset"], shown["label"], shown["published"], shown["updated"])
     title = f"{staging.described(vintage, shown['channel'])}, {year or shown['year']}"
+    regions = [row | {name: rounded(row[name]) for name in ("Top5_mean_GDP_USD_billion", "Sum_GDP_USD_billion")}
+               for row in regions]
     few = [f"{row['Region']} has {row['Counted']} economies only" for row in regions if row["Counted"] < 5]
     return Report(title, [tidy(row) for row in economies], regions, few)
 
@@ -100,7 +103,12 @@ def known_region(target: BaseTarget, region: str) -> str:
 def tidy(row: Row) -> Row:
     """Leave out what the dataset does not have and say forecast or actual in words."""
     words = {1: "forecast", 0: "actual", None: ""}
-    return row | {"GDP_USD_billion": round(row["GDP_USD_billion"], 2), "Forecast": words[row["Forecast"]]}
+    return row | {"GDP_USD_billion": float(half_up(row["GDP_USD_billion"])), "Forecast": words[row["Forecast"]]}
+
+
+def rounded(value: float) -> float:
+    """Return a sum or mean of published figures rounded half up; six decimals first, which takes away binary dust."""
+    return float(half_up(f"{value:.6f}"))
 
 
 def remember(stage: Stage, meter: Meter, rows: int) -> None:

@@ -161,7 +161,7 @@ def finish(stage: Stage, meter: Meter, before: Manifest, cleaned: Sequence[Manif
                               facts=facts)
     checkpoints.write_manifest(workspace, manifest)
     quarantined = balance.get("quarantined", 0)
-    told = f", {quarantined:,} quarantined" if quarantined else ""
+    told = "".join(f", {count:,} {name}" for name, count in balance.items() if name not in {"in", "out"})
     finished(stage, f"{balance['out']:,} clean of {balance['in']:,}{told}; {len(picture)} economies in the picture",
              rows_in=balance["in"], rows_out=balance["out"], quarantined=quarantined, balance=balance,
              quarantine=[path for batch in batches for path in batch["quarantine"]], accepted=accepted)

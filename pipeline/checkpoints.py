@@ -142,6 +142,11 @@ def damage(workspace: Workspace, parts: Iterable[Part]) -> str:
     return ""
 
 
+def is_own(part: Part) -> bool:
+    """Tell the parts that are a run's alone from the picture and the page, which every run writes anew."""
+    return part.relative_path.startswith(("results/staged/", "results/clean/", "results/quarantine/"))
+
+
 def make_part(workspace: Workspace, path: Path, rows: int) -> Part:
     """Describe a finished file."""
     return Part(workspace.relative(path), sha256_file(path), path.stat().st_size, rows)

@@ -29,7 +29,7 @@ def choose(workspace: Workspace, stage: str, options: argparse.Namespace) -> Cho
     if options.from_stage and at < STAGES.index(options.from_stage):
         return Choice(False, f"--from {options.from_stage}")
     if stage == "extract":
-        return Choice(True, "it asks the source")
+        return Choice(True, "it parses archived bytes" if options.from_archive else "it asks the source")
     try:
         reason = plan.why_run(workspace, stage, checkpoints.current_run(workspace), options)
     except WorldEconomiesError as error:

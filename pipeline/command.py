@@ -14,6 +14,9 @@ from utils import ENVIRONMENT_PREFIX
 # Options that say where to begin: a command that goes on has its own. The number of words each takes; -1: none or one.
 BEGINNINGS: Mapping[str, int] = {"--from": 1, "--only": 1, "--fresh": 0, "--from-archive": -1}
 
+AS_TYPED = frozenset({"--source", "--input", "--workspace", "--url", "--url-file"})
+REPEATED = frozenset({"--accept"})
+
 
 def again(arguments: Sequence[str], *, add: Sequence[str] = (), drop: Mapping[str, int] = {}) -> str:
     """Return the command with these arguments: those of `drop` (option -> words it takes) left out, `add` at the end.
@@ -25,6 +28,34 @@ def again(arguments: Sequence[str], *, add: Sequence[str] = (), drop: Mapping[st
                        if name.startswith(ENVIRONMENT_PREFIX) and not name.endswith(("_FD", "_PID")))
     note = f"   # with {', '.join(variables)} as now" if variables else ""
     return shlex.join(redact_text(word) for word in words) + note
+
+
+def merged(arguments: Sequence[str], advised: Sequence[str]) -> list[str]:
+    """Return the arguments with advised options added or put in the place of their own.
+
+    Where figures come from and where they go stays as it was typed: advice knows a file by its name only.
+    """
+    result = list(arguments)
+    for flag, *values in _options(advised):
+        typed = any(word.partition("=")[0] == flag for word in result)
+        if typed and flag in AS_TYPED:
+            continue
+        if flag not in REPEATED:
+            result = without(result, {flag: len(values)})
+        result += [flag, *values]
+    return result
+
+
+def _options(words: Sequence[str]) -> list[list[str]]:
+    """Return words as options, each with the values that follow it."""
+    found: list[list[str]] = []
+    for word in words:
+        if word.startswith("--"):
+            name, equals, value = word.partition("=")
+            found.append([name, value] if equals else [name])
+        elif found:
+            found[-1].append(word)
+    return found
 
 
 def without(arguments: Sequence[str], drop: Mapping[str, int]) -> list[str]:

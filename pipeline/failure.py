@@ -14,7 +14,6 @@ from pipeline.events import FAILED
 from pipeline.runner import Outcome
 
 SAFE = "safe:  every finished checkpoint; the database is whole"
-_OWN = "python etl_process.py "
 
 
 @dataclass(frozen=True)
@@ -63,23 +62,26 @@ def _own_lines(code: ExitCode, lines: Sequence[str], stage: str, arguments: Sequ
     """Return a stage's own words, its "next:" made the exact command of this run where it is one of ours."""
     rest = [line for line in lines if not line.startswith(("log: ", "next: "))]
     advice = next((line.removeprefix("next:").strip() for line in lines if line.startswith("next: ")), "")
+    typed, _, comment = advice.partition("   #")
+    words = shlex.split(typed) if typed.startswith("python ") else []
+    if len(words) > 2 and words[1] in (f"{stage}.py", "etl_process.py") and "--help" not in words:
+        following = _with_advice(words[2:], stage, arguments, only)
+        return [*rest, logged, f"next:  {following}" + (f"   #{comment}" if comment else "")]
     if code == ExitCode.USAGE:  # the same command would fail again: the stage knows better
         return [*rest, logged, *([f"next:  {advice}"] if advice else [])]
-    typed, _, comment = advice.partition("#")
-    if typed.startswith(_OWN) and shlex.split(typed)[2:]:
-        following = _with_advice(shlex.split(typed)[2:], arguments, only)
-        return [*rest, logged, f"next:  {following}" + (f"   #{comment}" if comment else "")]
     if code == ExitCode.FAULT:
         advice = "--debug shows the traceback, and the log has it; please report it"
-    hint = [] if not advice or typed.startswith("python ") else [f"hint:  {advice}"]
+    hint = [] if not advice or words else [f"hint:  {advice}"]
     return [*rest, *hint, logged, f"next:  {_go_on(stage, arguments, only)}"]
 
 
-def _with_advice(words: list[str], arguments: Sequence[str], only: bool) -> str:
-    """Return this run's command with the options that a stage advises."""
+def _with_advice(words: list[str], stage: str, arguments: Sequence[str], only: bool) -> str:
+    """Return this run's command with the options that a stage advises, beginning at that stage."""
     if only:
-        return command.again(arguments, add=command.without(words, command.BEGINNINGS))
-    return command.again(arguments, drop=command.BEGINNINGS, add=words)
+        return command.again(command.merged(arguments, command.without(words, command.BEGINNINGS)))
+    begin = [] if stage == STAGES[0] else ["--from", stage]
+    kept = command.without(arguments, command.BEGINNINGS)
+    return command.again(command.merged(kept, [*begin, *command.without(words, command.BEGINNINGS)]))
 
 
 def _last_words(outcome: Outcome) -> str:

@@ -96,4 +96,5 @@ def log_listener(event: Event) -> None:
     if event.kind == PROGRESS:
         return
     logger, level = logging.getLogger(event.stage), _LEVELS.get(event.kind, logging.INFO)
-    logger.log(level, "%s: %s", event.kind, event.text, extra={"event": event})
+    text = event.text if event.text.startswith(f"{event.kind}: ") else f"{event.kind}: {event.text}"
+    logger.log(level, "%s", text, extra={"event": event})

@@ -8,11 +8,12 @@ from functools import cache
 from typing import Any
 
 from pipeline import checkpoints
-from pipeline.errors import UsageError
+from pipeline.errors import CheckpointError, UsageError
 from rules import gates
 from rules.indicators import MAIN
 from utils import Workspace, code_digest
 
+QUICK = 64 * 2**20  # bytes of a database that are read to see whether it is whole, though there is nothing to do
 _SHARED = ("utils.py", "pipeline", "history")
 _CODE = {
     "extract": ("extract.py", *_SHARED, "sources", "rules"),
@@ -50,10 +51,24 @@ def checked_gates(accept: list[str]) -> list[str]:
 
 def why_run(workspace: Workspace, stage: str, run_id: str, options: argparse.Namespace) -> str:
     """Return why a stage after extract must run, "" where its checkpoint and what it made still stand."""
-    reason = checkpoints.why_run(workspace, stage, run_id, parameters(stage, options), code(stage))
+    asked = parameters(stage, options)
+    if stage == "transform":
+        asked = _accepted_before(workspace, run_id, asked)
+    reason = checkpoints.why_run(workspace, stage, run_id, asked, code(stage))
     if reason or stage != "load":
         return reason
     return _why_load(workspace, run_id, options.target)
+
+
+def _accepted_before(workspace: Workspace, run_id: str, asked: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of a finished transform where its --accept covers what is asked: a word once is enough."""
+    try:
+        manifest = checkpoints.read_manifest(workspace, run_id, "transform") if run_id else None
+    except CheckpointError:
+        return asked
+    if manifest and set(asked["accept"]) <= set(manifest.parameters.get("accept", ())):
+        return manifest.parameters
+    return asked
 
 
 def _why_load(workspace: Workspace, run_id: str, target: str) -> str:
@@ -61,6 +76,8 @@ def _why_load(workspace: Workspace, run_id: str, target: str) -> str:
     from targets import open_target
 
     opened = open_target(target, workspace)
+    if fault := opened.fault(QUICK):
+        return f"the database is damaged: {fault}"
     shown = opened.query("picture_vintage", {})
     if shown:
         return "" if shown[0]["run_id"] == run_id else f"the database shows the picture of run {shown[0]['run_id']}"

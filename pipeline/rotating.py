@@ -21,6 +21,7 @@ class SharedRotatingHandler(logging.Handler):
     """
 
     def __init__(self, path: Path, *, max_bytes: int, backups: int) -> None:
+        self._guard = self._file = -1  # logging closes a handler that could not be made, too
         super().__init__()
         self.path, self.max_bytes, self.backups = path, max_bytes, backups
         self._guard = os.open(path.parent / f".{path.name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -69,6 +70,7 @@ class SharedRotatingHandler(logging.Handler):
     def close(self) -> None:
         """Close both descriptors."""
         for descriptor in (self._file, self._guard):
-            with contextlib.suppress(OSError):
-                os.close(descriptor)
+            if descriptor >= 0:
+                with contextlib.suppress(OSError):
+                    os.close(descriptor)
         super().close()

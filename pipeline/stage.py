@@ -67,9 +67,20 @@ def run_stage(name: str, parser: Callable[[], Parser], body: Body, arguments: li
         error = caught
     except Exception as caught:  # noqa: BLE001  the last fence: what no one foresaw is told and logged here
         error = _named(caught)
-    if isinstance(error, WorldEconomiesError) and workspace:
-        error.next_command = _in_workspace(error.next_command, workspace)
+    if isinstance(error, WorldEconomiesError) and workspace and inherited_pipe() is None:
+        error.next_command = _exact(name, _in_workspace(error.next_command, workspace))
     return fail(reporter, error, log=log, debug=debug)
+
+
+def _exact(name: str, advice: str) -> str:
+    """Return advice to run this script with other options as the command that was typed, with those options."""
+    from pipeline.command import again, merged
+
+    typed, hash_sign, comment = advice.partition("   #")
+    words = shlex.split(typed) if typed.startswith(f"python {name}.py ") else []
+    if "--help" in words or not words or Path(sys.argv[0]).stem != name:
+        return advice
+    return again(merged(sys.argv[1:], words[2:])) + hash_sign + comment
 
 
 def _in_workspace(command: str, workspace: Workspace) -> str:

@@ -70,7 +70,7 @@ def stage_all(stage: Stage, source: BaseSource, documents: Sequence[RawDocument]
 def stage_batch(stage: Stage, source: BaseSource, batch: VintageBatch, fetched_at: str) -> StagedBatch:
     """Write the rows of one vintage as parts, keep those of its picture, and balance the count."""
     main = main_indicator(stage.options.indicator, batch.scopes)
-    years = [] if source.own_years else picture_years(batch.scopes, main, stage.options.year, batch.vintage)
+    years = [] if source.own_years else picture_years(batch.scopes, main, stage.options.year)
     staged = StagedBatch(batch.vintage, batch.scopes, batch.decimal_mark, batch.decimals, main, years, fetched_at)
     folder = vintage_folder(batch.vintage)
     rows = stage.report.counted(_kept_for_picture(batch.rows, staged))
@@ -133,21 +133,30 @@ def main_indicator(asked: Sequence[str], scopes: Sequence[Scope]) -> str:
     return next((name for name in (MAIN, *asked) if name in held), asked[0])
 
 
-def picture_years(scopes: Sequence[Scope], main: str, asked: int, vintage: Vintage) -> list[int]:
+def picture_years(scopes: Sequence[Scope], main: str, asked: int) -> list[int]:
     """Return the years the picture may be of, ascending.
 
-    The year asked for; else up to five that end with this year where the vintage has it, else with its latest.
-    Raises UsageError for a year the vintage does not have.
+    The year asked for where the vintage has it; else up to five that end with this year, or with its latest.
     """
-    years = sorted({year for scope in scopes if scope.indicator == main for year in scope.years})
+    years = years_of(scopes, main)
     this_year = datetime.now(UTC).year
-    if not years:
+    if asked in years or not years:
         return [asked or this_year]
-    if asked and asked not in years:
-        raise UsageError(f"{described(vintage)} has no year {asked}: it has {years[0]} to {years[-1]}",
-                         safe="nothing was changed", next_command=f"choose another --year, e.g. --year {years[-1]}")
-    last = asked or (this_year if this_year in years else years[-1])
-    return [last] if asked else [year for year in years if year <= last][-5:]
+    last = this_year if this_year in years else years[-1]
+    return [year for year in years if year <= last][-5:]
+
+
+def years_of(scopes: Sequence[Scope], main: str) -> list[int]:
+    """Return the years that a vintage has of an indicator, ascending."""
+    return sorted({year for scope in scopes if scope.indicator == main for year in scope.years})
+
+
+def refuse_year(batch: StagedBatch, asked: int) -> None:
+    """Refuse a year that the vintage to be shown does not have; older ones beside it may lack it. Raises UsageError."""
+    years = years_of(batch.scopes, batch.main)
+    if asked and batch.candidates and years and asked not in years:
+        raise UsageError(f"{described(batch.vintage)} has no year {asked}: it has {years[0]} to {years[-1]}",
+                         safe="nothing was changed", next_command=f"python extract.py --year {years[-1]}")
 
 
 def write_raw_picture(workspace: Workspace, batch: StagedBatch, channel: str) -> Part:
@@ -180,6 +189,14 @@ def described(vintage: Vintage, channel: str = "") -> str:
     updated = f", updated {vintage.updated[:10]}" if vintage.updated else ""
     observed = ", date observed" if vintage.dating == "observed" else ""
     return f"{vintage.dataset} {label}{updated}{observed}" + (f" (by {channel})" if channel else "")
+
+
+def told_of(manifest: Manifest) -> dict[str, Any]:
+    """Return what the summary's first line says of a run."""
+    vintage = vintage_of(manifest)
+    channel, fallbacks = manifest.facts["channel"], manifest.facts["fallbacks"]
+    return {"dataset": vintage.dataset, "vintage": vintage.label, "channel": channel, "fallbacks": fallbacks,
+            "described": described(vintage, channel)}
 
 
 def held_vintage(workspace: Workspace) -> Vintage | None:

@@ -35,18 +35,19 @@ class Line:
 
 
 def table(lines: Sequence[Line]) -> str:
-    """Return the summary: stage, ran or skipped and why, rows in and out, quarantined, seconds, peak memory."""
+    """Return the summary: stage, ran or skipped and why, rows in and out, quarantined, set aside, seconds, memory."""
     from tabulate import tabulate
 
     rows = []
     for line in lines:
         told = line.told()
         rows.append([line.stage, line.what, _short(line.why), _count(told.get("rows_in")), _count(told.get("rows_out")),
-                     _count(told.get("quarantined")), f"{told['seconds']:.2f}" if line.outcome else "",
+                     _count(told.get("quarantined")), _aside(told.get("balance", {})),
+                     f"{told['seconds']:.2f}" if line.outcome else "",
                      f"{told['peak_memory'] / 2**20:.0f} MiB" if line.outcome else ""])
-    heads = ["stage", "", "why", "rows in", "rows out", "quarantined", "seconds", "peak memory"]
+    heads = ["stage", "", "why", "rows in", "rows out", "quarantined", "set aside", "seconds", "peak memory"]
     return tabulate(rows, headers=heads, disable_numparse=True, tablefmt="simple",
-                    colalign=("left", "left", "left", *["right"] * 5))
+                    colalign=("left", "left", "left", *["right"] * 6))
 
 
 def _short(why: str, most: int = 60) -> str:
@@ -58,11 +59,18 @@ def _count(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else ""
 
 
+def _aside(balance: Mapping[str, int]) -> str:
+    """Return the rows that are neither out nor quarantined: aggregates, no value, not asked for, duplicates."""
+    return _count(sum(count for name, count in balance.items() if name.startswith(("set aside", "duplicate"))) or None)
+
+
 def first_line(result: Mapping[str, Any]) -> str:
-    """Return what the run is of: dataset, vintage and channel, and after a fall-back why it is no better."""
+    """Return what the run is of: dataset, vintage and channel, after a fall-back why, and what the picture is of."""
     text = str(result.get("described", ""))
     if result.get("fallbacks"):
         text += "; fell back, because " + "; ".join(result["fallbacks"])
+    if result.get("kept"):
+        text += f"; {result['kept']}"
     return text
 
 
@@ -94,26 +102,41 @@ def _read(workspace: Workspace, run_id: str, stage: str) -> checkpoints.Manifest
         return None
 
 
-def status(workspace: Workspace, most: int = 10) -> str:
-    """Return the last runs, their stages, and whether their checkpoints are whole, every byte of them read."""
+def status(workspace: Workspace, target: str, most: int = 10) -> tuple[str, bool]:
+    """Return the last runs with their stages and the database, every byte of them read, and whether all is whole.
+
+    The picture and the page are of the current run: an older one is not damaged because they are another's by now.
+    """
     runs, current = checkpoints.run_ids(workspace)[:most], checkpoints.current_run(workspace)
     if not runs:
-        return "There is no run yet; python etl_process.py begins one."
+        return "There is no run yet; python etl_process.py begins one.", True
     lines = []
     for run_id in runs:
         state = "finished" if checkpoints.is_finished(workspace, run_id) else "unfinished"
         lines.append(f"{run_id}  {state}{'  (current)' if run_id == current else ''}")
-        lines += [f"  {stage:<10} {_state(workspace, run_id, stage)}" for stage in STAGES]
-    return "\n".join(lines)
+        lines += [f"  {stage:<10} {_state(workspace, run_id, stage, current)}" for stage in STAGES]
+    lines.append(f"{target}  {_target_state(workspace, target)}")
+    return "\n".join(lines), not any(" damaged: " in line for line in lines)
 
 
-def _state(workspace: Workspace, run_id: str, stage: str) -> str:
+def _target_state(workspace: Workspace, target: str) -> str:
+    from targets import open_target
+
+    opened = open_target(target, workspace)
+    if fault := opened.fault():
+        return f"damaged: {fault}; python load.py --rebuild makes it again"
+    held = opened.query("loaded", {})
+    return f"whole, {held[0]['batches']} batches" if held else "not there yet"
+
+
+def _state(workspace: Workspace, run_id: str, stage: str, current: str) -> str:
     try:
         manifest = checkpoints.read_manifest(workspace, run_id, stage)
     except CheckpointError as error:
         return f"damaged: {error.what}"
     if manifest is None:
         return "no checkpoint"
-    fault = checkpoints.damage(workspace, manifest.parts)
-    files = f"{len(manifest.parts)} file(s) verified, " if manifest.parts else ""
+    parts = [part for part in manifest.parts if run_id == current or checkpoints.is_own(part)]
+    fault = checkpoints.damage(workspace, parts)
+    files = f"{len(parts)} file(s) verified, " if parts else ""
     return f"damaged: {fault}" if fault else f"{files}{manifest.balance['out']:,} rows, {manifest.ended}"

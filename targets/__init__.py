@@ -105,6 +105,10 @@ class BaseTarget(ABC):
     def query(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:
         """Run sql/queries/NAME.sql and return its rows, column name -> value."""
 
+    def fault(self, most: int = 0) -> str:
+        """Return "" for a target that is whole, else what is wrong with it; reads all of it, up to `most` bytes."""
+        return ""
+
 
 def names() -> list[str]:
     """Return the names of the targets in the folder."""

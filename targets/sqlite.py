@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from history.model import Vintage
-from pipeline.errors import TargetRefused
+from pipeline.errors import DiskFull, TargetRefused, TargetUnreachable
 from rules.identity import Country
 from targets import BaseTarget, Batch, Counts, Picture, Row
 from utils import PROJECT, Workspace, disk_full_named, fsync_folder, utc_now
 
 SQL = PROJECT / "sql"
 _SAFE = "the database is as it was"
+_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 class Target(BaseTarget):
@@ -37,6 +38,7 @@ class Target(BaseTarget):
         self.path = workspace.database
         self.rebuild = rebuild
         self._copy: Path | None = None
+        self._original: sqlite3.Connection | None = None  # held against other writers from the copy to the rename
         self._connection: sqlite3.Connection | None = None
 
     # --- a copy, and its way to the place of the original ---------------------------------------------------------
@@ -60,22 +62,38 @@ class Target(BaseTarget):
         descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=".World_Economies-", suffix=".tmp")
         os.close(descriptor)
         self._copy = Path(name)  # known before it is filled: a disk that is full must leave nothing of it
-        if self.path.exists() and self._readable():
+        if self._exists() and self._hold_original():
             shutil.copyfile(self.path, self._copy)
         return self._copy
 
-    def _readable(self) -> bool:
-        """Bring a database that others left with a journal to rest. Raises sqlite3.Error, but not in a rebuild."""
+    def _exists(self) -> bool:
+        """Tell whether there is a database; to SQLite an empty file is none."""
+        return self.path.exists() and self.path.stat().st_size > 0
+
+    def _hold_original(self) -> bool:
+        """Keep other writers out until the rename, so that what they commit is never lost; returns whether it is one.
+
+        Raises sqlite3.Error where it is no database, but not in a rebuild.
+        """
+        if self.rebuild and self.fault():
+            return False  # its own tables cannot be trusted either: it is kept beside
+        self._original = sqlite3.connect(self.path, timeout=5, isolation_level=None)
         try:
-            with contextlib.closing(sqlite3.connect(self.path, timeout=5)) as original:
-                original.execute("SELECT count(*) FROM sqlite_master").fetchone()
-                if any(Path(f"{self.path}{suffix}").exists() for suffix in ("-wal", "-journal")):
-                    original.execute("PRAGMA journal_mode = DELETE").fetchone()  # what stands in the -wal comes along
-            return True
-        except sqlite3.DatabaseError:
-            if not self.rebuild:
+            self._original.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            if any(Path(f"{self.path}{suffix}").exists() for suffix in ("-wal", "-journal")):
+                self._original.execute("PRAGMA journal_mode = DELETE").fetchone()  # what is in the -wal comes along
+            self._original.execute("BEGIN IMMEDIATE")
+        except sqlite3.DatabaseError as error:
+            if not self.rebuild or error.sqlite_errorcode in _BUSY:
                 raise
+            self._release_original()
             return False
+        return True
+
+    def _release_original(self) -> None:
+        if self._original is not None:
+            self._original.close()
+            self._original = None
 
     @contextlib.contextmanager
     def _named(self) -> Iterator[None]:
@@ -83,6 +101,13 @@ class Target(BaseTarget):
         try:
             yield
         except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorcode", 0)
+            if code == sqlite3.SQLITE_FULL:
+                raise DiskFull(f"The disk is full while writing {self.path.name}", where=str(self.path),
+                               safe=_SAFE) from error
+            if code in _BUSY:
+                raise TargetUnreachable("Another program is writing in the database", where=str(self.path), safe=_SAFE,
+                                        next_command="python load.py") from error
             raise TargetRefused(f"SQLite refuses: {error}", where=str(self.path), safe=_SAFE,
                                 next_command="python load.py --rebuild") from error
 
@@ -133,12 +158,13 @@ class Target(BaseTarget):
             with copy.open("rb+") as stream:
                 os.fsync(stream.fileno())
             copy.chmod(0o644)
-            if self.rebuild and self.path.exists() and not self._readable():
+            if self.rebuild and self._exists() and self._original is None:  # it was no database
                 self.path.rename(self.path.with_name(f"{self.path.name}.damaged-{utc_now().replace(':', '')}"))
             copy.replace(self.path)
             fsync_folder(self.path.parent)
 
     def _discard(self) -> None:
+        self._release_original()
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -152,6 +178,22 @@ class Target(BaseTarget):
         if self._connection is None:
             raise RuntimeError("the target is used outside `with`")
         return self._connection
+
+    def fault(self, most: int = 0) -> str:
+        """Return "" for a database that is whole, else what SQLite says of it; one that is not there is whole."""
+        if not self._exists() or (most and self.path.stat().st_size > most):
+            return ""
+        try:
+            with contextlib.closing(self._read_only()) as connection:
+                verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        except sqlite3.OperationalError as error:
+            return "" if error.sqlite_errorcode in _BUSY else str(error)
+        except sqlite3.DatabaseError as error:
+            return str(error)
+        return "" if verdict == "ok" else str(verdict)
+
+    def _read_only(self) -> sqlite3.Connection:
+        return sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro", uri=True)
 
     # --- what is written ------------------------------------------------------------------------------------------
 
@@ -223,10 +265,9 @@ class Target(BaseTarget):
         with self._named():
             if self._connection is not None:
                 return _rows(self._connection, text, parameters)
-            if not self.path.exists():
+            if not self._exists():
                 return []
-            address = f"{self.path.resolve().as_uri()}?mode=ro"
-            with contextlib.closing(sqlite3.connect(address, uri=True)) as connection:
+            with contextlib.closing(self._read_only()) as connection:
                 return _rows(connection, text, parameters)
 
 

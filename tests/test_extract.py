@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -227,3 +228,41 @@ def test_a_refused_run_goes_on_when_the_gate_is_accepted(imf: Server, tmp_path: 
     assert ask(imf, tmp_path, script="etl_process.py")[0] == 3
     assert ask(imf, tmp_path, "--from", "transform", "--accept", "share", script="etl_process.py")[0] == 0
     assert len(imf.asked) == 1
+
+
+def test_a_year_that_only_older_vintages_lack_is_no_reason_to_refuse(tmp_path: Path) -> None:
+    done = run("extract.py", "--source", "bundled", "--year", "2028", workspace=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert manifest(tmp_path, "extract")["facts"]["picture"] == {"batch": 9, "year": 2028, "main": "NGDPD"}
+    refused = run("extract.py", "--source", "bundled", "--year", "2031", workspace=tmp_path)
+    assert (refused.returncode, "imf-weo October 2025 has no year 2031" in refused.stderr) == (2, True)
+
+
+def test_an_edition_of_the_future_is_refused(tmp_path: Path) -> None:
+    table = tmp_path / "own.csv"
+    table.write_text("country,year,gdp_usd_billion\nGermany,2025,5000\n", encoding="utf-8")
+    done = run("extract.py", "--source", "table", "--input", table, "--vintage", "2135-10", workspace=tmp_path / "w")
+    assert (done.returncode, "is of the future" in done.stderr) == (2, True), done.stderr
+
+
+@pytest.mark.parametrize("harm", ["the record", "everything"])
+def test_a_lost_archive_stops_nothing(imf: Server, tmp_path: Path, harm: str) -> None:
+    assert ask(imf, tmp_path, script="etl_process.py")[0] == 0
+    if harm == "everything":
+        shutil.rmtree(tmp_path / "results/archive")
+    else:
+        for record in (tmp_path / "results/archive").glob("*.json"):
+            record.write_text("{")
+    imf.routes[GDP] = Answer(sdmx(figures(), request="DS9"), headers={"Content-Type": "application/xml"})
+    code, told = ask(imf, tmp_path, script="etl_process.py")
+    assert code == 0, told
+
+
+def test_advice_keeps_what_was_typed(tmp_path: Path) -> None:
+    table = tmp_path / "own.csv"
+    table.write_text("country,year,value\nGermany,2025,5000\n", encoding="utf-8")
+    done = run("etl_process.py", "--source", "table", "--input", table, "--vintage", "2025-10", "--dataset", "mine",
+               workspace=tmp_path / "w")
+    following = done.stderr.rstrip().splitlines()[-1]
+    assert done.returncode == 2
+    assert f"--input {table} --vintage 2025-10 --dataset mine --unit billion" in following

@@ -107,7 +107,8 @@ def test_a_file_that_is_no_database_is_refused_kept_and_rebuilt(workspace: Path)
     database.write_bytes(b"not a database at all" * 400)
     done = run("load.py", workspace=workspace)
     assert done.returncode == 6
-    assert "python load.py --rebuild" in done.stderr
+    assert "load.py --workspace" in done.stderr
+    assert done.stderr.count("--rebuild") == 1
     assert database.read_bytes().startswith(b"not a database")
     assert run("load.py", "--rebuild", workspace=workspace).returncode == 0
     assert content(workspace) == before
@@ -209,3 +210,62 @@ def test_a_vintage_without_gdp_is_stored_and_has_no_picture(tmp_path: Path) -> N
     again = run("etl_process.py", *arguments, workspace=tmp_path / "w")
     assert (again.returncode, "Nothing to do" in again.stderr) == (0, True), again.stderr
     assert sql(tmp_path / "w", "SELECT count(*) FROM Countries_by_GDP") == [(0,)]
+
+
+def test_a_writer_at_work_is_waited_for_and_never_lost(workspace: Path) -> None:
+    database = workspace / "sqliteDB" / "World_Economies.db"
+    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+        other.execute("CREATE TABLE mine (x)")
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("INSERT INTO mine VALUES (2)")
+        done = run("load.py", "--rebuild", workspace=workspace)
+        assert (done.returncode, "Another program is writing" in done.stderr) == (6, True), done.stderr
+        other.execute("COMMIT")
+    assert run("load.py", "--rebuild", workspace=workspace).returncode == 0
+    assert sql(workspace, "SELECT x FROM mine") == [(2,)]
+
+
+@pytest.mark.parametrize("harm", ["cut", "scrambled", "text"])
+def test_a_damaged_database_is_seen_though_there_is_nothing_to_do(
+        loaded: tuple[Server, Path], workspace: Path, harm: str) -> None:
+    database = workspace / "sqliteDB" / "World_Economies.db"
+    before, whole = content(workspace), database.read_bytes()
+    middle = len(whole) // 2
+    database.write_bytes({"cut": whole[: middle // 4096 * 4096], "text": b"not a database" * 999,
+                          "scrambled": whole[:8192] + bytes(len(whole) - 8192)}[harm])
+    assert run("etl_process.py", "--status", workspace=workspace).returncode == 5
+    first = run("etl_process.py", "--source", "imf", "--url", loaded[0].url, "--indicator", "NGDPD", "--stage-retries",
+                "0", workspace=workspace)
+    assert first.returncode == 6, first.stderr
+    following = first.stderr.rstrip().splitlines()[-1]
+    assert following.endswith("--from load --rebuild")
+    assert run("etl_process.py", "--source", "imf", "--url", loaded[0].url, "--indicator", "NGDPD", "--from", "load",
+               "--rebuild", workspace=workspace).returncode == 0
+    assert content(workspace) == before
+
+
+@pytest.mark.parametrize("empty", [False, True], ids=["deleted", "empty"])
+def test_a_lost_database_is_made_again_from_every_kept_vintage(
+        loaded: tuple[Server, Path], workspace: Path, empty: bool) -> None:
+    with Server() as server:
+        server.routes["/.NGDPD.A"] = Answer(
+            sdmx(figures(DEU="900"), published="2025-04-22T13:00:00Z", updated="2025-04-22T13:00:00Z"),
+            headers={"Content-Type": "application/xml"})
+        assert process(server, workspace) == 0
+    before = content(workspace)
+    database = workspace / "sqliteDB" / "World_Economies.db"
+    database.unlink()
+    if empty:
+        database.touch()
+    assert process(loaded[0], workspace) == 0
+    after = content(workspace)
+    for each in (before, after):  # the picture was fetched again, so only its time may differ
+        each["Countries_by_GDP"] = [row[:-1] for row in each["Countries_by_GDP"]]
+    assert after == before
+
+
+def test_an_acceptance_is_not_asked_for_again(workspace: Path) -> None:
+    with Server() as server:
+        server.routes["/.NGDPD.A"] = Answer(sdmx(figures(USA="90000")), headers={"Content-Type": "application/xml"})
+        assert process(server, workspace, "--accept", "share") == 0
+        assert process(server, workspace) == 0

@@ -42,10 +42,11 @@ def test_a_first_run_tells_each_stage_and_sums_up(undisturbed: Path) -> None:
     told = (undisturbed / "first.txt").read_text(encoding="utf-8")
     for line in ("… extract   reading 1 file(s) (it asks the source)",
                  "… transform cleaning 80 rows (it has no checkpoint yet)",
-                 "✓ load      80 figures in 2 vintage(s)", "✓ report    20 economies, 6 regions"):
+                 "✓ load      80 figures in 2 batch(es)", "✓ report    20 economies, 6 regions"):
         assert line in told
     table = told[told.index("\ntable:gdp April 2025 (by table)\n"):].splitlines()
-    assert table[2].split() == ["stage", "why", "rows", "in", "rows", "out", "quarantined", "seconds", "peak", "memory"]
+    assert table[2].split() == ["stage", "why", "rows", "in", "rows", "out", "quarantined", "set", "aside", "seconds",
+                                "peak", "memory"]
     assert [line.split()[:2] for line in table[4:8]] == [[stage, "ran"] for stage in
                                                          ("extract", "transform", "load", "report")]
     assert re.search(r"transform  ran  it has no checkpoint yet +80 +80 +0 +\d+\.\d\d +\d+ MiB", told)
@@ -262,7 +263,8 @@ def test_the_failure_is_the_last_thing_said(table: Path, tmp_path: Path) -> None
     assert safe == "  safe:  every finished checkpoint; the database is whole"
     assert log == f"  log:   {tmp_path}/log/etl_project_log.txt"
     assert following.startswith("  next:  ")
-    assert "! etl_process the summary could not be posted: http://127.0.0.1:9/gone" in done.stderr
+    assert "! etl_process the summary could not be posted: 127.0.0.1: " in done.stderr
+    assert "posted: http" not in done.stderr
 
 
 # --- secrets ------------------------------------------------------------------------------------------------------
@@ -333,5 +335,5 @@ def test_a_summary_that_cannot_be_posted_is_a_warning(status: int, table: Path, 
     server.routes["/hook"] = Answer(b"", status, {"Location": "/elsewhere"})
     done = etl(table, finished, env={"WORLD_ECONOMIES_NOTIFY": f"{server.url}/hook?token={SECRET}"})
     assert done.returncode == 0
-    assert f"! etl_process the summary could not be posted: {server.url}/hook?token=*** answers {status}" in done.stderr
+    assert f"! etl_process the summary could not be posted: 127.0.0.1 answers {status}" in done.stderr
     assert len(server.asked) == 1

@@ -1,7 +1,7 @@
 -- The mean GDP of each region's five largest economies; a region with fewer says how many it has.
--- :region NULL is all regions, :year NULL the year of the picture.
+-- Sums are of the figures as published, unrounded. :region NULL is all regions, :year NULL the year of the picture.
 WITH shown AS (
-    SELECT Region, ISO3, GDP_USD_billion
+    SELECT Region, ISO3, CAST(GDP_as_published AS REAL) AS gdp
     FROM Countries_by_GDP
     WHERE :year IS NULL
     UNION ALL
@@ -12,17 +12,17 @@ WITH shown AS (
       AND f.dataset = (SELECT dataset FROM picture)
 ),
 ranked AS (
-    SELECT Region, ISO3, GDP_USD_billion,
-           row_number() OVER (PARTITION BY Region ORDER BY GDP_USD_billion DESC, ISO3) AS place
+    SELECT Region, ISO3, gdp,
+           row_number() OVER (PARTITION BY Region ORDER BY gdp DESC, ISO3) AS place
     FROM shown
     WHERE :region IS NULL OR Region = :region
 )
 SELECT Region,
-       round(avg(GDP_USD_billion) FILTER (WHERE place <= 5), 2) AS Top5_mean_GDP_USD_billion,
+       avg(gdp) FILTER (WHERE place <= 5) AS Top5_mean_GDP_USD_billion,
        min(count(*), 5) AS Counted,
        group_concat(ISO3, ' ') FILTER (WHERE place <= 5) AS Top5,
        count(*) AS Economies,
-       round(sum(GDP_USD_billion), 2) AS Sum_GDP_USD_billion
+       sum(gdp) AS Sum_GDP_USD_billion
 FROM (SELECT * FROM ranked ORDER BY Region, place)
 GROUP BY Region
 ORDER BY Top5_mean_GDP_USD_billion DESC
