@@ -28,6 +28,7 @@ from utils import Parser, add_common_options, environment, sha256_file, sha256_t
 
 CHAIN = ("imf", "datamapper", "wikipedia", "bundled")
 CHAIN_TIMEOUT = 2.0  # seconds to connect, each: three silent sources and the bundle stay within ten
+WHOLE_ANSWER = 10  # times --timeout, which is the longest silence: a server that drips ends too
 CHAIN_TOTAL = 60.0  # seconds an answer that has begun may take
 
 
@@ -69,7 +70,13 @@ def request_of(stage: Stage, name: str) -> Request:
 def check(request: Request) -> None:
     """Refuse options that cannot go together. Raises UsageError."""
     if request.source != options.AUTO:
-        sources.open_source(request.source)  # an unknown name is told before anything else
+        source = sources.open_source(request.source)  # an unknown name is told before anything else
+        typed = "" if request.url == environment("url") else request.url  # the environment's may be for other runs
+        for name, given in (("input", request.inputs), ("url", typed)):
+            if given and name not in source.takes:
+                raise UsageError(f"--source {request.source} has no use for --{name}",
+                                 safe="nothing was read or changed",
+                                 next_command="python extract.py --help   # lists the sources")
     elif request.inputs or request.url:
         what = "--input" if request.inputs else "--url"
         raise UsageError(f"{what} needs a --source that says how to read it", safe="nothing was read or changed",
@@ -167,7 +174,8 @@ def fetch(stage: Stage, request: Request, archive: Archive, before: Manifest | N
     """Fetch, archive and stage from the source asked for, with auto from the first that gives figures."""
     if request.source != options.AUTO:
         chosen = stage.options
-        with Http(timeout=chosen.timeout, retries=chosen.retries, remembered=recalled(stage, archive)) as http:
+        with Http(timeout=chosen.timeout, retries=chosen.retries, total=chosen.timeout * WHOLE_ANSWER,
+                  remembered=recalled(stage, archive)) as http:
             return fetch_one(stage, request, archive, http, before)
     fallbacks: list[str] = []
     for name in CHAIN:

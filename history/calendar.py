@@ -46,6 +46,7 @@ WEO_PUBLISHED = {
     "2024-10": "2024-10-22",
     "2025-04": "2025-04-22",
     "2025-10": "2025-10-14",
+    "2026-04": "2026-04-14",
 }
 
 # Not the standard library's month names: those follow the locale.

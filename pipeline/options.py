@@ -75,7 +75,8 @@ def add_extract_options(parser: Parser) -> None:
     parser.lasting("--unit", default="", choices=["", "usd", "million", "billion"], metavar="usd|million|billion",
                    help="the unit of a table's values where no column says it")
     parser.lasting("--dataset", default="", metavar="NAME", help="the name of a table's dataset (default: its file's)")
-    parser.lasting("--timeout", type=_seconds, default=30.0, metavar="SECONDS", help="for one answer (default: 30)")
+    parser.lasting("--timeout", type=_seconds, default=30.0, metavar="SECONDS",
+                   help="the longest silence of a server (default: 30)")
     parser.lasting("--retries", type=_count, default=3, help="attempts after the first (default: 3)")
     parser.add_argument("--fresh", action="store_true", help="ask and parse anew, whatever earlier runs left")
     parser.add_argument("--from-archive", nargs="?", const="latest", default="", metavar="ID",

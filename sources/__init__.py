@@ -102,12 +102,14 @@ class BaseSource(ABC):
 
     dataset:        whose figures they are.
     default_url:    the address asked without --url; "" for a source that reads local files.
+    takes:          which of "input" and "url" it has a use for; the other is refused, not ignored.
     needs_input:    True when --input (or --url, for web_or_file) must be given.
     own_years:      True when each cell carries its own year (the picture then keeps them).
     """
 
     dataset: ClassVar[str]
     default_url: ClassVar[str] = ""
+    takes: ClassVar[frozenset[str]] = frozenset({"input", "url"})
     needs_input: ClassVar[bool] = False
     own_years: ClassVar[bool] = False
 

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 ALIASES = {
-    "name": {"country", "economy", "name", "country_name", "location", "country_territory", "country_or_area"},
-    "code": {"code", "iso3", "iso", "country_code", "ref_area", "iso_code", "economy_code", "countryiso3code"},
+    "name": {"country", "economy", "name", "country_name", "countryname", "location", "country_territory",
+             "country_or_territory", "country_or_area", "entity"},
+    "code": {"code", "iso3", "iso", "iso3c", "country_code", "countrycode", "ref_area", "iso_code", "economy_code",
+             "countryiso3code", "geo"},
     "year": {"year", "date", "time", "time_period", "period"},
-    "indicator": {"indicator", "concept", "subject", "series", "indicator_code", "weo_subject_code", "subject_code",
-                  "series_code"},
+    "indicator": {"indicator", "concept", "subject", "series", "indicator_code", "indicatorcode", "weo_subject_code",
+                  "subject_code", "series_code"},
     "vintage": {"vintage", "edition", "release"},
     "unit": {"unit", "units"},
     "scale": {"scale", "unit_mult"},
@@ -20,6 +22,8 @@ ALIASES = {
 }
 VALUE = re.compile(r"(?:gdp|value|amount|obs_value)(?:_(?:in|current|nominal|prices|us|usd|dollars))*"
                    r"(?:_(billions?|bn|millions?|mn|mln))?(?:_(?:of|current|us|usd|dollars))*")
+CODED = re.compile(r"\s*\[[A-Z0-9_.]+\]\s*")  # "GDP (current US$) [NY.GDP.MKTP.CD]", as DataBank writes it
+FLOWS = {"dataflow", "structure_id"}  # columns of a CSV that an SDMX service wrote
 YEAR_COLUMN = re.compile(r"(?:YR)?((?:18|19|20|21)[0-9]{2})(?: \[YR[0-9]{4}\])?")
 EXPLICIT = ("country", "code", "year", "value", "indicator", "vintage", "unit", "scale")
 WORDS = {"name": "country", "code": "code", "year": "year", "value": "value", "indicator": "indicator",
@@ -44,6 +48,7 @@ class Columns:
 
     wide:   (index, year as text) of each column that is a year, where the table is wide; value and year are then -1.
     stated: "million" or "billion" where the value column's name says so.
+    full:   the figures are in full units, and the scale column only says how the IMF shows them.
     """
 
     code: int = -1
@@ -57,6 +62,7 @@ class Columns:
     last: int = -1
     wide: tuple[tuple[int, str], ...] = ()
     stated: str = ""
+    full: bool = False
 
     @property
     def values(self) -> tuple[int, ...]:
@@ -78,11 +84,12 @@ def slug(text: str) -> str:
 def recognise(header: Sequence[str], explicit: Mapping[str, str]) -> Columns:
     """Return the columns of this header; `explicit` is role -> column name of --columns. Raises Unclear."""
     found = _explicit(header, explicit)
-    problem = ""
+    problem, unclear = "", []
     for role, candidates in _candidates(header, set(found.values())).items():
         if role in found or (role == "name" and "code" in found and "country" in explicit):
             continue
         if len(candidates) > 1:
+            unclear.append(role)
             problem = problem or (f"{len(candidates)} columns could be the {WORDS[role]}: "
                                   + ", ".join(header[index].strip() for index in candidates))
         else:
@@ -91,9 +98,12 @@ def recognise(header: Sequence[str], explicit: Mapping[str, str]) -> Columns:
     if not problem:
         problem = _missing(found, years)
     if problem:
-        raise Unclear(problem, len(found) + bool(years), _option(header, found, bool(years)))
+        raise Unclear(problem, len(found) + bool(years), _option(header, found, unclear, bool(years)))
     stated = _stated(header[found["value"]]) if "value" in found else ""
-    return Columns(**found, wide=years, stated=stated)
+    # In answers of the IMF's SDMX service SCALE 9 stands beside full dollars: "shown in billions". UNIT_MULT is none.
+    full = ("scale" in found and "scale" not in explicit and slug(header[found["scale"]]) == "scale"
+            and not FLOWS.isdisjoint(map(slug, header)))
+    return Columns(**found, wide=years, stated=stated, full=full)
 
 
 def _explicit(header: Sequence[str], explicit: Mapping[str, str]) -> dict[str, int]:
@@ -117,18 +127,28 @@ def _explicit(header: Sequence[str], explicit: Mapping[str, str]) -> dict[str, i
 
 
 def _candidates(header: Sequence[str], taken: set[int]) -> dict[str, list[int]]:
-    """Return role -> columns whose name says it; of "indicator" and "indicator_code" only the code."""
+    """Return role -> columns whose name says it.
+
+    Of "indicator" and "indicator_code" only the code; of "TIME_PERIOD" and its label "Time period" only the first.
+    """
     slugs = [slug(each) for each in header]
     found: dict[str, list[int]] = {}
     for index, text in enumerate(slugs):
         if index in taken or not text:
             continue
         for role, aliases in ALIASES.items():
-            if text in aliases and not (role == "indicator" and f"{text}_code" in slugs):
+            if text in aliases and not (role == "indicator" and not {f"{text}_code", f"{text}code"}.isdisjoint(slugs)):
                 found.setdefault(role, []).append(index)
-        if VALUE.fullmatch(text):
+        if VALUE.fullmatch(slug(CODED.sub("", header[index]))):
             found.setdefault("value", []).append(index)
-    return found
+    return {role: _identifiers(header, candidates) for role, candidates in found.items()}
+
+
+def _identifiers(header: Sequence[str], candidates: list[int]) -> list[int]:
+    """Return the one candidate that SDMX writes as its identifier where the others are labels of it, else all."""
+    named = {slug(header[index]) for index in candidates}
+    exact = [index for index in candidates if header[index].strip() == slug(header[index]).upper()]
+    return exact if len(named) == 1 and len(exact) == 1 else candidates
 
 
 def _year_columns(header: Sequence[str]) -> tuple[tuple[int, str], ...]:
@@ -149,9 +169,10 @@ def _missing(found: Mapping[str, int], years: Sequence[tuple[int, str]]) -> str:
     return ""
 
 
-def _option(header: Sequence[str], found: Mapping[str, int], wide: bool) -> str:
+def _option(header: Sequence[str], found: Mapping[str, int], unclear: Sequence[str], wide: bool) -> str:
     place = "name" if "name" in found or "code" not in found else "code"
     roles = [("country", place)] if wide else [("country", place), ("year", "year"), ("value", "value")]
+    roles += [(role, role) for role in unclear if role in EXPLICIT and role not in ("year", "value", place)]
     parts = (f"{word}={header[found[role]].strip() if role in found else 'COLUMN'}" for word, role in roles)
     return f'"{",".join(parts)}"'
 

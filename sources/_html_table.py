@@ -42,6 +42,10 @@ _LAST_EDITED = re.compile(
 _DATE_MODIFIED = re.compile(r'"dateModified"\s*:\s*"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:T([0-9]{2}):([0-9]{2}))?')
 
 
+_RENDERED = re.compile(rb"Cached time: ([0-9]{4})([0-9]{2})([0-9]{2})[0-9]{6}\b")  # in a comment of MediaWiki's
+_ARCHIVED = re.compile(r"//web\.archive\.org/web/([0-9]{4})([0-9]{2})([0-9]{2})[0-9]{6}")
+
+
 @dataclass(frozen=True)
 class Row:
     """One row of a table with every span expanded.
@@ -305,6 +309,14 @@ def last_edited(root: Element) -> tuple[str, str]:
         if found and (text := _valid(found.group(1))):
             return text, f"T{found.group(2)}{found.group(3)}" if found.group(2) else ""
     return "", ""
+
+
+def rendered(document: RawDocument) -> str:
+    """Return the day on which MediaWiki made the page of its text, else on which the web archive took it, else ""."""
+    body, archived = _RENDERED.search(document.body), _ARCHIVED.search(document.url)
+    if body:
+        return _valid(b"-".join(body.groups()).decode())
+    return _valid("-".join(archived.groups())) if archived else ""
 
 
 def _edits_at_foot(root: Element) -> Iterator[tuple[str, ...]]:

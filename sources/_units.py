@@ -61,7 +61,7 @@ class Units:
             spoken = self.scale_column or any(word in said[0].lower() for word in SAYS_SCALE)
             return said[0] or unit, said[1] if spoken else scale
         if indicator != MAIN:  # a figure per head: the words "billion" are about the total beside it
-            return said if self.scale_column else (said[0] or "US$", "")
+            return said[0] or "US$", said[1] if self.scale_column else ""
         return self._of_total(said, default)
 
     def _said(self, unit: str, scale: str) -> tuple[str, str]:

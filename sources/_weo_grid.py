@@ -33,7 +33,12 @@ ROLES = {
     "latest_actual_annual_data": "start",
     "weo country group code": "group",
     "country group name": "group",
+    "series_code": "series",
+    "publication_date": "published",
+    "update_date": "updated",
 }
+SERIES = re.compile(r"([^.]+)\.([^.]+)\.[A-Z]")  # "USA.NGDPD.A", in files of the IMF's data portal
+IN_SERIES = {"iso": 1, "subject": 2}
 PLACES = ("iso", "number", "country")
 YEAR = re.compile(r"(?:18|19|20|21)[0-9]{2}")
 
@@ -51,9 +56,16 @@ class Layout:
         """False for a file of country groups."""
         return any(role in self.at for role in PLACES)
 
+    def has(self, role: str) -> bool:
+        """Whether the file says it: in a column of its own, or as a part of the series' code."""
+        return role in self.at or (role in IN_SERIES and "series" in self.at)
+
     def cell(self, row: Sequence[str], role: str) -> str:
         """Return the stripped cell of a role, "" where the file has no such column."""
         index = self.at.get(role, -1)
+        if index < 0 and role in IN_SERIES and "series" in self.at:
+            found = SERIES.fullmatch(self.cell(row, "series"))
+            return found[IN_SERIES[role]] if found else ""
         return row[index].strip() if 0 <= index < len(row) else ""
 
 

@@ -34,6 +34,7 @@ class Source(BaseSource):
     """The bundled vintages; --indicators and --vintage choose among them."""
 
     dataset = WEO
+    takes = frozenset()
 
     def fetch(self, request: Request, http: Http) -> Iterator[RawDocument]:
         """Yield the file. Raises SourceNonsense where it is missing, UsageError for a --vintage of another form."""

@@ -48,6 +48,7 @@ class Source(BaseSource):
     """The DataMapper's JSON API. The project's own User-Agent is sent as everywhere: no browser is pretended."""
 
     dataset = "imf-weo"
+    takes = frozenset({"url"})
     default_url = "https://www.imf.org/external/datamapper/api/v1"
 
     def fetch(self, request: Request, http: Http) -> Iterator[RawDocument]:

@@ -11,17 +11,17 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from history.calendar import last_actual_year, status_of, weo_label_of_date, weo_vintage
+from history.calendar import last_actual_year, status_of
 from history.model import Scope, Vintage
 from pipeline.documents import RawDocument
 from rules.indicators import DEFAULT
 from rules.records import Quarantined, StagedRecord
 from sources import BaseSource, Request, VintageBatch
+from sources._edition import vintage_of_dates
 from sources._json import asked_for, nonsense, unit_of, warn_missing
 from sources._sdmx import DATASET, GROUP, NOTE, SERIES, Part, parts, without_header
 
@@ -50,6 +50,7 @@ class Source(BaseSource):
     """The IMF's SDMX 2.1 service; values come in full units whatever their SCALE attribute says."""
 
     dataset = "imf-weo"
+    takes = frozenset({"url"})
     default_url = "https://api.imf.org/external/sdmx/2.1/data/IMF.RES,WEO"
 
     def fetch(self, request: Request, http: Http) -> Iterator[RawDocument]:
@@ -171,22 +172,10 @@ def _vintage(survey: _Survey, url: str) -> Vintage:
     published, updated = next(iter(survey.edition), ("", ""))
     if not published:
         raise nonsense("The answer states no PUBLICATION_DATE: whose edition it is cannot be known", url)
-    day = _instant(published, "PUBLICATION_DATE", url)[:10]
-    change = _instant(updated, "UPDATE_DATE", url) if updated else ""
-    # A change on the day of publication, or before it, is part of the edition; a later one makes a second printing.
-    return weo_vintage(weo_label_of_date(day), updated=change if change[:10] > day else "")
-
-
-def _instant(text: str, name: str, url: str) -> str:
-    """Return a date as it is ("2025-10-14") and a time in UTC to the second ("2025-11-19T21:00:00Z")."""
     try:
-        moment = datetime.fromisoformat(text)
-        if len(text) <= len("2025-10-14"):
-            return moment.date().isoformat()
-        moment = moment.astimezone(UTC) if moment.tzinfo else moment
-    except (ValueError, OverflowError) as error:
-        raise nonsense(f"{name} is {text[:40]!r}, which is no date", url) from error
-    return moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+        return vintage_of_dates(published, updated)
+    except ValueError as error:
+        raise nonsense(str(error), url) from error
 
 
 # --- second reading -----------------------------------------------------------------------------------------------

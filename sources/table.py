@@ -38,7 +38,7 @@ LABEL = re.compile(r"[0-9A-Za-z][0-9A-Za-z._+-]{0,63}")
 MIDNIGHT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]00:00:00(?:\.0+)?(?:Z|\+00:00)?")
 DAY = re.compile(r"[0-9]{4}(?:-[0-9]{2}(?:-[0-9]{2})?)?")
 YEAR = re.compile(r"(?:YR)?([0-9]{4})(?:\.0+)?")
-CODE = re.compile(r"[A-Z]{3}|[0-9]{3}")
+CODE = re.compile(r"[A-Z]{3}|[0-9]{3}|GX?[0-9]{2,5}")  # the last are the IMF's groups since October 2025
 MOST_VINTAGES = 500  # the file is read once for each
 PACKED = (".gz", ".zst")
 FORMS = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet", ".pq")
@@ -48,6 +48,7 @@ class Source(BaseSource):
     """A table of the user's own."""
 
     dataset = "table"
+    takes = frozenset({"input"})
     needs_input = True
 
     def fetch(self, request: Request, http: Http) -> Iterator[RawDocument]:
@@ -169,7 +170,8 @@ class _File:
         try:
             for _, text, _, unit, scale in sorted(self.survey.keys):
                 if text in self.indicators:
-                    found[text, unit, scale] = units.of(text.strip(), self.indicators[text], unit, scale)
+                    found[text, unit, scale] = units.of(text.strip(), self.indicators[text], unit,
+                                                        "" if at.full else scale)
         except Unstated as error:
             raise UsageError(f"{self.name}: {error}", where=self.name, safe=SAFE,
                              next_command=self._next("--unit billion   # or million, or usd")) from error

@@ -1,7 +1,8 @@
 """IMF World Economic Outlook files: the whole database or a report, as downloaded or saved again.
 
 Text of any encoding, tab, comma or semicolon separated (the IMF's ".xls" is such text), and .xlsx. The edition is read
-from the file's own last line, never from its name.
+from the file's own last line, and in the files of the IMF's data portal, which have none, from the column
+PUBLICATION_DATE; never from the file's name.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pipeline.errors import SourceNonsense, UsageError
 from rules.indicators import DEFAULT, MAIN, WEO_SUBJECTS, canonical
 from rules.records import Quarantined, StagedRecord
 from sources import BaseSource, Request, VintageBatch
+from sources._edition import vintage_of_dates
 from sources._files import file_document, require_files
 from sources._marks import Marks, Undecidable
 from sources._text import Decimals
@@ -31,10 +33,13 @@ if TYPE_CHECKING:
 
 _MONTH = "January|February|March|April|May|June|July|August|September|October|November|December"
 EDITION = re.compile(rf"World Economic Outlook (?:\(WEO\) )?Database\W{{1,4}}((?:{_MONTH}) [0-9]{{4}})", re.IGNORECASE)
+SOURCE = re.compile(rf"(?:Source: )?(?:(?:IMF|International Monetary Fund), )?World Economic Outlook,? "
+                    rf"\(?((?:{_MONTH}) [0-9]{{4}})\)?\.?", re.IGNORECASE)  # a line of its own, nothing beside it
 NAME_HINT = re.compile(r"WEO_?(Apr|Sep|Oct)[a-z]*([0-9]{4})|WEO.*?((?:19|20)[0-9]{2})-(0[1-9]|1[0-2])", re.IGNORECASE)
 HINT_MONTHS = {"apr": "04", "sep": "09", "oct": "10"}
 FOOTNOTES = ("note:", "notes:", "source:", "sources:")
 DIGIT = re.compile("[0-9]")
+GROUP = re.compile(r"GX?[0-9]{2,5}")  # "G001" is the world: the data portal's files have groups among the countries
 WHOLE_ECONOMIES, WHOLE_SUBJECTS = 180, 5  # at least these make a file a whole database
 SAFE = "nothing was changed"
 
@@ -80,11 +85,12 @@ class _Survey:
     with_figures: set[str]  # indicators with at least one figure
     economies: set[str]
     subjects: set[str]
+    groups: int = 0  # rows of country groups among those of the countries
 
     @property
     def whole(self) -> bool:
         """True for a whole database: every subject for every economy, each told by its code."""
-        rows = sum(n for kind, n in self.rows.items() if kind not in (FOOTER, LAME))
+        rows = sum(n for kind, n in self.rows.items() if kind not in (FOOTER, LAME)) - self.groups
         return (len(self.economies) >= WHOLE_ECONOMIES and len(self.subjects) >= WHOLE_SUBJECTS
                 and rows == len(self.economies) * len(self.subjects))
 
@@ -121,12 +127,29 @@ class _File:
 
     # --- the edition ----------------------------------------------------------------------------------------------
 
+    def _dated(self) -> Vintage | None:
+        """Return the edition that the columns of the data portal's files state, None for files without them."""
+        dates = {(layout.cell(row, "published"), layout.cell(row, "updated"))
+                 for layout, rows in ((block.layout, block.rows) for block in self.blocks) if "published" in layout.at
+                 for _, row in rows} - {("", "")}
+        if len(dates) > 1:
+            raise self._nonsense(f"mixes {len(dates)} editions: {', '.join(sorted(map(' '.join, dates)))[:200]}")
+        try:
+            return vintage_of_dates(*dates.pop()) if dates else None
+        except ValueError as error:
+            raise self._nonsense(f"does not say its edition: {error}") from error
+
     def _vintage(self) -> Vintage:
-        stated = {weo_label(" ".join(found.split())) for line in self.grid.tail
-                  for found in EDITION.findall(" ".join(line.split()))}
+        lines = [" ".join(line.split()) for line in self.grid.tail]
+        stated = {weo_label(found) for line in lines for found in EDITION.findall(line)}
+        stated |= {weo_label(found[1]) for line in lines if (found := SOURCE.fullmatch(line))}
         if len(stated) > 1:
             raise self._nonsense(f"names more than one edition in its last lines: {', '.join(sorted(stated))}")
-        given = self._given()
+        given, dated = self._given(), self._dated()
+        if dated and stated - {dated.label}:
+            raise self._nonsense(f"states {dated.label} in PUBLICATION_DATE and names {min(stated)} elsewhere")
+        if dated:
+            stated = {dated.label}
         if not stated:
             if not given:
                 raise UsageError(
@@ -137,11 +160,12 @@ class _File:
             return weo_vintage(given, dating=GIVEN)
         label = stated.pop()
         if given and given != label:
-            raise UsageError(f"--vintage {given} contradicts the file's own last line, which names {label}",
+            raise UsageError(f"--vintage {given} contradicts the file's own "
+                             f"{'dates, which are of' if dated else 'last line, which names'} {label}",
                              where=self.name, safe=SAFE,
                              next_command=f"python extract.py --source weo --input {self.name}")
-        self._check_hint(label, "its last line names")
-        return weo_vintage(label, dating=STATED)
+        self._check_hint(label, "its own dates say" if dated else "its last line names")
+        return dated or weo_vintage(label, dating=STATED)
 
     def _given(self) -> str:
         text = self.parameters.get("vintage", "")
@@ -169,11 +193,11 @@ class _File:
             raise self._nonsense("is a report without rows: a header and nothing under it",
                                  "select countries and subjects on the IMF's page and download the report again")
         for block in self.blocks:
-            at = block.layout.at
-            if "subject" not in at and "descriptor" not in at:
+            at, coded = block.layout.at, block.layout.has("subject")
+            if not coded and "descriptor" not in at:
                 raise self._nonsense("has no column that says which subject a row is",
                                      "download it with the column WEO Subject Code or Subject Descriptor")
-            if "subject" not in at and "units" not in at:
+            if not coded and "units" not in at:
                 raise self._nonsense("names its subjects in words only, without Units or WEO Subject Code: US dollars "
                                      "and purchasing power parity cannot be told apart",
                                      "download it with the column Units or WEO Subject Code")
@@ -195,7 +219,7 @@ class _File:
             name = canonical(code)
         else:
             words = normalised(descriptor)
-            name = WEO_SUBJECTS.get((words, normalised(units)), "")
+            name = WEO_SUBJECTS.get((words, normalised(units).removeprefix("annual ")), "")  # "Annual percent change"
             if not units and any(words == known for known, _ in WEO_SUBJECTS):
                 return AMBIGUOUS
         return name if name in self.asked else NOT_ASKED
@@ -203,12 +227,15 @@ class _File:
     def _survey(self) -> _Survey:
         survey = _Survey(Counter(), set(), set(), set())
         for block in self.blocks:
-            coded = {"iso", "subject"} <= block.layout.at.keys()
+            coded = block.layout.has("iso") and block.layout.has("subject")
             for _, row in block.rows:
                 kind = self._kind(block, row)
                 survey.rows[kind] += 1
-                if coded and kind not in (FOOTER, LAME):
-                    survey.economies.add(block.layout.cell(row, "iso"))
+                code = block.layout.cell(row, "iso")
+                if GROUP.fullmatch(code):
+                    survey.groups += 1
+                elif coded and kind not in (FOOTER, LAME):
+                    survey.economies.add(code)
                     survey.subjects.add(block.layout.cell(row, "subject"))
                 if kind in self.asked and kind not in survey.with_figures and _has_figure(block.layout, row):
                     survey.with_figures.add(kind)

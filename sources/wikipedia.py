@@ -26,6 +26,7 @@ from rules.records import FORECAST, UNKNOWN, Quarantined, StagedRecord
 from sources import BaseSource, Request, VintageBatch
 from sources import _html_table as html
 from sources._html_table import Element, Row, at, grid, nonsense, plain, text_of, written
+from sources._wiki_words import A_YEAR, one_year, scale_of
 from utils import utc_now
 
 if TYPE_CHECKING:
@@ -40,12 +41,7 @@ MAX_COLUMNS = 30  # of a header; the widest real one has nine
 MAX_TEXT = 300  # characters of a name or a figure; "Saint Vincent and the Grenadines[n 12]" has 38
 DEFAULT_SCALE = "Millions"  # of every revision known; used with a warning where the page is silent
 
-_SCALES = {
-    "Millions": re.compile(r"\bmillions?\b|\bMM\b|\bmn\b", re.IGNORECASE),
-    "Billions": re.compile(r"\bbillions?\b|\bbn\b", re.IGNORECASE),
-    "Trillions": re.compile(r"\btrillions?\b|\btn\b", re.IGNORECASE),
-}
-_COUNTRY = re.compile(r"\b(?:countr(?:y|ies)|territor(?:y|ies)|econom(?:y|ies))\b", re.IGNORECASE)
+_COUNTRY = re.compile(r"\b(?:countr(?:y|ies)|territor(?:y|ies)|econom(?:y|ies)|locations?|nations?)\b", re.IGNORECASE)
 _COUNTRY_HEADER = re.compile(r"(?:country|economy|territory)(?:\W+(?:or|and)?\W*(?:country|economy|territory)\W*)?",
                              re.IGNORECASE)
 _RANK = re.compile(r"rank.*|#|no\.?|pos\.?|position", re.IGNORECASE)
@@ -54,7 +50,6 @@ _FIGURES_HEADER = re.compile(r"\bGDP\b|US\$|\bUSD\b|\bestimates?\b|\bforecasts?\
 _NO_FIGURES_HEADER = re.compile(r"region|continent|growth|share|\bchange\b|population|\bnotes?\b|\brefs?\b|source|%",
                                 re.IGNORECASE)
 _FIGURE = re.compile(r"[0-9][0-9.,\s]*")
-_A_YEAR = re.compile(r"(?<![0-9])(?:19|20)[0-9]{2}(?![0-9])")
 _NOT_AVAILABLE = re.compile(r"[\W_]*(?:n\W?a)?[\W_]*", re.IGNORECASE)
 # Other lists of the same family have the same table with other figures in it.
 _OTHER_FIGURES = re.compile(r"\bPPP\b|purchasing power|international dollar|\bint(?:ernational|'l|\.)?\s?\$|per capita",
@@ -136,12 +131,12 @@ class _Estimate:
     @property
     def printed_year(self) -> str:
         """The year in the header, else in the caption or label, else ""."""
-        return next(filter(None, map(_one_year, self.texts)), "")
+        return next(filter(None, map(one_year, self.texts)), "")
 
     @property
     def scale(self) -> str:
         """ "Millions", "Billions", "Trillions", or "" where none of the texts says so."""
-        return next(filter(None, map(_scale, self.texts)), "")
+        return next(filter(None, map(scale_of, self.texts)), "")
 
     def lines(self) -> Iterator[_Line]:
         """Yield the rows that are neither a header, a heading across the table nor empty."""
@@ -191,7 +186,9 @@ def _estimates_in(table: Element, number: int) -> Iterator[_Estimate]:
     if not any(publishers):
         publisher, label = _label(table, caption)
         publishers = [publisher if path and _FIGURES_HEADER.search(path[-1]) else "" for path in paths]
-    ranked = country > 0 and any(_RANK.fullmatch(text) for text in paths[0][-1:])
+        if sum(map(bool, publishers)) > 1:
+            return  # "GDP 1990 | GDP 2000" under a heading on the IMF is a history, not the list
+    ranked = country > 0 and all(_RANK.fullmatch(text) for text in paths[0][-1:])
     for column, publisher in enumerate(publishers):
         if publisher and column != country and not _is_no_figure(paths[column][-1]):
             yield _Estimate(publisher, table, number, country, column, _year_column(paths, publishers, column), ranked,
@@ -215,7 +212,7 @@ def _is_header(row: Row) -> bool:
     """Return whether a row names columns: by its section, its tags or its words; one that holds a figure never does."""
     cells = [cell for cell in dict.fromkeys(row.cells) if cell is not None]
     texts = [plain(text_of(cell))[:MAX_TEXT] for cell in cells]
-    if any(_FIGURE.fullmatch(text) and not _A_YEAR.fullmatch(text) for text in texts):
+    if any(_FIGURE.fullmatch(text) and not A_YEAR.fullmatch(text) for text in texts):
         return False
     if row.section == "thead" or all(cell.tag == "th" for cell in cells):
         return any(texts)
@@ -253,22 +250,6 @@ def _is_no_figure(header: str) -> bool:
 
 
 # --- what a text says ---------------------------------------------------------------------------------------------
-
-
-def _one_year(text: str) -> str:
-    """Return the one year in the text, notes aside: "[n 2]2021" gives "2021"; "" for none and for several.
-
-    A year in parentheses goes before others: "October 2025 edition (2024)" gives "2024".
-    """
-    found = set(_A_YEAR.findall(plain(text)))
-    if len(found) > 1:
-        found = set(re.findall(r"\(\s*((?:19|20)[0-9]{2})\s*\)", plain(text)))
-    return found.pop() if len(found) == 1 else ""
-
-
-def _scale(text: str) -> str:
-    found = [scale for scale, pattern in _SCALES.items() if pattern.search(text)]
-    return found[0] if len(found) == 1 else ""
 
 
 def _is_name(text: str) -> bool:
@@ -341,24 +322,24 @@ def _read(estimate: _Estimate, line: _Line, revised: str, reading: _Reading, ask
 def _year(estimate: _Estimate, line: _Line, raw: str) -> str:
     """Return the year of one figure: in its own cell, "98,964 (2024)", else its Year cell's, else the header's."""
     own = re.search(r"\(([^()]*)\)\s*$", plain(raw))
-    if own and (year := _one_year(own.group(1))):
-        return year
+    if own and A_YEAR.search(own.group(1)):
+        return one_year(own.group(1))
     if line.year is None or line.year is line.value:
         return estimate.printed_year
-    return _one_year(text_of(line.year))
+    return one_year(text_of(line.year))
 
 
 def _vintage(root: Element, document: RawDocument) -> Vintage:
     """Return the vintage: "rev1267927482" of 2025-01-07.
 
     A page without its number is labelled by day and minute of its last edit, "2025-01-07T0955". One that does not say
-    when it was edited is dated by Last-Modified, else by the day of fetching, and the dating is OBSERVED.
+    when it was edited is dated by when it was rendered or archived, by Last-Modified or the day of fetching: OBSERVED.
     """
     number = html.revision_number(root)
     day, minute = html.last_edited(root)
     dating = STATED if day else OBSERVED
     try:
-        day = day or parsedate_to_datetime(document.headers.get("last-modified", "")).date().isoformat()
+        day = day or html.rendered(document) or f"{parsedate_to_datetime(document.headers.get('last-modified', '')):%F}"
     except (ValueError, TypeError, IndexError, OverflowError):
         day = document.fetched_at[:10]
     return Vintage(Source.dataset, f"rev{number}" if number else day + minute, day, "", dating)

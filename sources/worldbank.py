@@ -53,6 +53,7 @@ class Source(BaseSource):
     """The World Bank's JSON API, v2; `lastupdated` is the vintage."""
 
     dataset = "worldbank-wdi"
+    takes = frozenset({"url"})
     default_url = "https://api.worldbank.org/v2"
 
     def fetch(self, request: Request, http: Http) -> Iterator[RawDocument]:

@@ -181,6 +181,8 @@ def test_a_named_source_never_falls_back(server: Server, tmp_path: Path) -> None
     (["--source", "imf", "--url", "ftp://127.0.0.1/x"], "begins with http:// or https://"),
     (["--source", "imf", "--url", "http://me:secret@127.0.0.1:9/x"], "password on the command line"),
     (["--source", "weo"], "--input"),
+    (["--source", "imf", "--input", "x.csv"], "--source imf has no use for --input"),
+    (["--source", "bundled", "--url", "http://127.0.0.1:9/"], "--source bundled has no use for --url"),
     (["--year", "12"], "is no year"),
     (["--columns", "country"], "is not of the form"),
     (["--unit", "trillions"], "invalid choice"),

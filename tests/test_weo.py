@@ -201,11 +201,19 @@ def test_a_whole_database_is_a_complete_scope_and_one_row_less_is_not(saved: Cal
 
 @pytest.mark.parametrize("last", [
     f'"{LINE}"', f"{LINE}\t\t\t\r\n", f"{LINE}\r\n\r\nNote: n/a is no value", LINE.lower(),
-    f"\r\n\t\t\t\r\n{LINE}\r\n" + "Note: x\r\n" * 9,
-], ids=["quoted", "with empties", "with a note below", "lower case", "tenth from the end"])
+    f"\r\n\t\t\t\r\n{LINE}\r\n" + "Note: x\r\n" * 9, "Source: World Economic Outlook (October 2022)",
+    "IMF, World Economic Outlook, October 2022.",
+], ids=["quoted", "with empties", "with a note below", "lower case", "tenth from the end", "source", "publication"])
 def test_the_edition_is_found_near_the_end(saved: Callable[..., Path], last: str) -> None:
     batch, rows = read(saved(text_of(PLAIN, last=last)))
     assert (batch.vintage.label, len(rows)) == ("2022-10", 6)
+
+
+@pytest.mark.parametrize("last", [
+    "\u00a9IMF, 2022", "Note: as in the World Economic Outlook (October 2021).", "Source: IMF"])
+def test_a_line_that_only_speaks_of_an_edition_does_not_name_it(saved: Callable[..., Path], last: str) -> None:
+    with pytest.raises(UsageError, match="does not name its edition"):
+        batches(saved(text_of(PLAIN, last=last)))
 
 
 def test_without_the_line_the_edition_must_be_given(saved: Callable[..., Path]) -> None:
