@@ -48,7 +48,6 @@ class Source(BaseSource):
     """A table of the user's own."""
 
     dataset = "table"
-    takes = frozenset({"input"})
     needs_input = True
 
     def fetch(self, request: Request, http: Http) -> Iterator[RawDocument]:
