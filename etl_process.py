@@ -44,15 +44,15 @@ def build_parser() -> Parser:
     parser.add_argument("--only", choices=STAGES, metavar="STAGE", help="run this stage only")
     parser.add_argument("--dry-run", action="store_true", help="say what would run, why, and how long it took before")
     parser.add_argument("--status", action="store_true", help="show the last runs and verify their checkpoints")
-    parser.lasting("--stage-limit", type=options._seconds, default=3600.0, metavar="SECONDS",
+    parser.lasting("--stage-limit", type=options.seconds, default=3600.0, metavar="SECONDS",
                    help="the longest a stage may take (default: 3600)")
-    parser.lasting("--stage-retries", type=options._count, default=2,
+    parser.lasting("--stage-retries", type=options.count, default=2,
                    help="how often a stage that ends with 4 or 6 is tried again (default: 2)")
     parser.lasting("--notify", default="", metavar="URL", help="post the summary there as JSON at the end")
     options.add_extract_options(parser)
     options.add_transform_options(parser)
     options.add_load_options(parser)
-    options.add_report_options(parser, year=False)
+    options.add_report_options(parser, own_year=False)
     add_common_options(parser)
     return parser
 

@@ -239,7 +239,8 @@ def nothing_new(stage: Stage, archive: Archive, before: Manifest, fetched: Fetch
             stage.report.warn(f"the archived answer of run {before.run_id} is lost, this one is kept: {error.what}")
     rows = before.balance["out"]
     stage.report.emit("skipped", f"nothing new since run {before.run_id} ({rows:,} rows)",
-                      rows_out=rows, run_id=before.run_id, unchanged=True, **staging.told_of(before))
+                      rows_out=rows, run_id=before.run_id, unchanged=True,
+                      **staging.told_of(before) | {"fallbacks": fetched.fallbacks})
     return ExitCode.DONE
 
 
@@ -264,7 +265,9 @@ def refuse_older(stage: Stage, fallbacks: Sequence[str], vintage: Vintage) -> No
     if not fallbacks:
         return
     held = staging.held_vintage(stage.workspace)
-    if held and (held.published, held.updated) > (vintage.published, vintage.updated):
+    if held is None or held.dataset.startswith("table:"):
+        return
+    if (held.published, held.updated) > (vintage.published, vintage.updated):
         raise SourceUnreachable(
             f"The fall-back, {vintage.dataset} {vintage.label}, is older than what the database holds, "
             f"{held.dataset} {held.label}; " + "; ".join(fallbacks),

@@ -11,18 +11,18 @@ from argparse import RawDescriptionHelpFormatter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from history.model import Vintage, Witness
+from history.model import OBSERVED, Vintage, Witness
 from pipeline import checkpoints, options, plan, staging
 from pipeline.checkpoints import Manifest, Meter
+from pipeline.countries import load_identity
 from pipeline.errors import CheckpointError, ExitCode
 from pipeline.parts import read_rows
 from pipeline.stage import Stage, finished, run_stage, started
 from rules.cleaning import half_up
-from rules.identity import Identity
 from rules.indicators import MAIN
 from rules.records import CleanRecord
 from targets import BaseTarget, Batch, Counts, Picture, open_target
-from utils import PROJECT, Parser, Workspace, add_common_options
+from utils import Parser, Workspace, add_common_options, utc_now
 
 
 def build_parser() -> Parser:
@@ -46,7 +46,7 @@ def body(stage: Stage) -> ExitCode:
     if not rebuild and not plan.why_run(stage.workspace, "load", before.run_id, stage.options):
         stage.report.emit("skipped", "skipped: its checkpoint is whole and nothing before it changed")
         return ExitCode.DONE
-    new = not target.query("loaded", {}) if not rebuild else True
+    new = rebuild or (target.answers and not target.query("loaded", {}))
     batches = kept_batches(stage) if new else [(told, before, origin) for told in before.facts["batches"]]
     started(stage, f"publishing {len(batches)} batch(es) in {stage.options.target}")
     figures = witnesses = 0
@@ -66,7 +66,7 @@ def body(stage: Stage) -> ExitCode:
 
 def describe(target: BaseTarget) -> None:
     """Bring the target's countries up to the project's table."""
-    identity = Identity(json.loads((PROJECT / "data" / "country_region_table.json").read_text(encoding="utf-8")))
+    identity = load_identity()
     target.describe(identity.countries(), identity.version)
 
 
@@ -124,19 +124,21 @@ def show(stage: Stage, target: BaseTarget, before: Manifest, origin: Manifest) -
         target.keep_picture(before.run_id)
         return "there is no GDP in it, so the picture stays as it is"
     known = [Vintage(vintage.dataset, **row) for row in target.query("vintages", {"dataset": vintage.dataset})]
+    if vintage.dating != OBSERVED:  # what only the day of fetching dates keeps no edition of the publisher's out
+        known = [each for each in known if each.dating != OBSERVED]
     newest = max([vintage, *known], key=lambda each: each.order)
-    if newest == vintage or newest.order <= vintage.order:
+    asked = {"dataset": newest.dataset, "label": newest.label, "updated": newest.updated}
+    rows = target.query("newest_picture", asked) if newest.order > vintage.order else []
+    if not rows:  # this run's is the newest, or a newer vintage has no GDP to show
         target.show(picture_of(stage.workspace, before, origin))
         return ""
     note = f"the picture is of {staging.described(newest)}, the newest of its dataset"
     stage.report.note(note)
     shown = target.query("picture_vintage", {})
-    asked = {"dataset": newest.dataset, "label": newest.label, "updated": newest.updated}
     if shown and asked.items() <= shown[0].items():
         target.keep_picture(before.run_id)
         return note
-    rows = target.query("newest_picture", asked)
-    target.show(Picture(newest, rows[0]["Channel"] if rows else "", before.run_id, [
+    target.show(Picture(newest, rows[0]["Channel"], before.run_id, [
         row | {"GDP_USD_billion": float(half_up(row["GDP_as_published"]))} for row in rows]))
     return note
 
@@ -151,7 +153,8 @@ def finish(stage: Stage, meter: Meter, before: Manifest, total: int) -> None:
     """Write the stage's manifest."""
     checkpoints.write_manifest(stage.workspace, meter.manifest(
         run_id=before.run_id, step_id="load", parameters=plan.parameters("load", stage.options),
-        inputs={"transform": before.digest}, parts=[], balance={"in": total, "out": total}, code=plan.code("load")))
+        inputs={"transform": before.digest}, parts=[], balance={"in": total, "out": total}, code=plan.code("load"),
+        facts={"transform": before.digest, "loaded": utc_now()}))  # else every load would look the same to report
 
 
 if __name__ == "__main__":

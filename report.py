@@ -82,6 +82,9 @@ def asked_year(target: BaseTarget, year: int, shown: int) -> int | None:
     if not year or year == shown:
         return None
     years = [row["year"] for row in target.query("years", {})]
+    if not years:
+        raise UsageError("The newest vintage has no GDP for any year", safe="nothing was changed",
+                         next_command="python report.py")
     if year not in years:
         raise UsageError(f"The newest vintage has no GDP for {year}: it has {years[0]} to {years[-1]}",
                          safe="nothing was changed", next_command=f"python report.py --year {years[-1]}")

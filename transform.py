@@ -16,6 +16,7 @@ from typing import Any
 from history.model import Vintage
 from pipeline import checkpoints, options, plan, staging
 from pipeline.checkpoints import Manifest, Meter, Part
+from pipeline.countries import load_identity
 from pipeline.errors import CheckpointError, ExitCode, GateError
 from pipeline.parts import write_parts
 from pipeline.stage import Stage, finished, run_stage, started
@@ -24,7 +25,7 @@ from rules.cleaning import half_up
 from rules.identity import Identity
 from rules.indicators import MAIN
 from rules.records import CleanRecord, Quarantined
-from utils import PROJECT, Parser, add_common_options, sha256_text, write_json
+from utils import Parser, add_common_options, sha256_text, write_json
 
 
 def build_parser() -> Parser:
@@ -36,11 +37,6 @@ def build_parser() -> Parser:
     options.add_transform_options(parser)
     add_common_options(parser)
     return parser
-
-
-def load_identity() -> Identity:
-    """Read the project's own table of countries and regions."""
-    return Identity(json.loads((PROJECT / "data" / "country_region_table.json").read_text(encoding="utf-8")))
 
 
 def body(stage: Stage) -> ExitCode:
@@ -70,7 +66,8 @@ def body(stage: Stage) -> ExitCode:
 
 def clean_batch(stage: Stage, before: Manifest, told: Mapping[str, Any], identity: Identity, code: str) -> Manifest:
     """Clean one vintage, or take it from its own checkpoint where an earlier attempt finished it."""
-    staged = [part for part in before.parts if part.relative_path in told["parts"]]
+    parts = {part.relative_path: part for part in before.parts}  # files of the same bytes share a part
+    staged = [parts[path] for path in told["parts"]]
     step = f"transform/{staging.vintage_folder(Vintage(**told['vintage']))}/{staged[0].sha256[:8]}"
     inputs = {"staged": sha256_text(" ".join(part.sha256 for part in staged) + json.dumps(told, sort_keys=True))}
     try:

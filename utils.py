@@ -246,7 +246,7 @@ class Parser(argparse.ArgumentParser):
         text = environment(option)
         if text:
             if keywords.get("action") == "store_true":
-                keywords["default"] = text.lower() not in {"0", "no", "false", ""}
+                keywords["default"] = text.lower() not in {"0", "no", "off", "false"}
             elif keywords.get("nargs") or keywords.get("action") == "append":
                 keywords["default"] = [self._converted(flag, part, keywords) for part in text.split(os.pathsep)]
             else:

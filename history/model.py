@@ -39,8 +39,12 @@ class Vintage:
     @property
     def slug(self) -> str:
         """The folder of this vintage under DATASET/: its label, and the day of its update where there is one."""
-        text = f"{self.label}+{self.updated}" if self.updated else self.label
-        return re.sub(r"[^0-9A-Za-z._+-]", "-", text)
+        return safe_name(f"{self.label}+{self.updated}" if self.updated else self.label)
+
+
+def safe_name(text: str) -> str:
+    """Return a text as the name of a file or folder: no separator, no leading point, 100 characters at most."""
+    return re.sub(r"^\.+|[^0-9A-Za-z._+-]", "-", text)[:100]
 
 
 def padded(label: str) -> str:

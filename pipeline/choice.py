@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pipeline import checkpoints, plan
 from pipeline.checkpoints import STAGES
 from pipeline.errors import WorldEconomiesError
+from targets import open_target
 from utils import Workspace
 
 WHOLE = "its checkpoint is whole and nothing before it changed"
@@ -30,6 +31,8 @@ def choose(workspace: Workspace, stage: str, options: argparse.Namespace) -> Cho
         return Choice(False, f"--from {options.from_stage}")
     if stage == "extract":
         return Choice(True, "it parses archived bytes" if options.from_archive else "it asks the source")
+    if stage == "report" and not open_target(options.target, workspace).answers:
+        return Choice(False, f"the target {options.target} answers no queries")
     try:
         reason = plan.why_run(workspace, stage, checkpoints.current_run(workspace), options)
     except WorldEconomiesError as error:

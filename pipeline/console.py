@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from pipeline.events import FAILED, FINISHED, NOTE, PROGRESS, SAMPLE, SKIPPED, STARTED, WARNING, Event
+from pipeline.secrets import redact_text
 
 _MARKS = {STARTED: "…", SKIPPED: "–", FINISHED: "✓", WARNING: "!", FAILED: "✗", NOTE: " "}
 _ASCII = {STARTED: ">", SKIPPED: "-", FINISHED: "+", WARNING: "!", FAILED: "x", NOTE: " "}
@@ -67,9 +68,9 @@ class Console:
             self.line(text)
 
     def line(self, text: str) -> None:
-        """Write a text of one or more lines, ending a progress line first."""
+        """Write a text of one or more lines, ending a progress line first; secrets are cut out of it."""
         self.end_line()
-        self._write("\n".join(map(visible, text.split("\n"))) + "\n")
+        self._write("\n".join(map(visible, redact_text(text).split("\n"))) + "\n")
 
     def fail(self, stage: str, code: int, lines: Sequence[str]) -> None:
         """Tell a failure, header and cause together in one write; shown with --quiet too."""

@@ -19,26 +19,29 @@ AUTO = "auto"
 FORMATS = ("table", "csv", "json", "markdown")
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
+    """Read a number of seconds, up to a day."""
     value = float(text)
     if not 0 < value <= 86_400:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds between 0 and 86400")
     return value
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
+    """Read a whole number from 0 on."""
     if not text.isdigit() or int(text) > 1_000_000:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 on")
     return int(text)
 
 
-def _year(text: str) -> int:
+def year(text: str) -> int:
+    """Read a year of four digits."""
     if not (text.isdigit() and 1500 <= int(text) < 2200):
         raise argparse.ArgumentTypeError(f"{text!r} is no year, e.g. 2025")
     return int(text)
 
 
-def _columns(text: str) -> dict[str, str]:
+def columns(text: str) -> dict[str, str]:
     """Read "country=Nation,year=Year,value=GDP" into role -> column."""
     pairs = [part.partition("=") for part in text.split(",") if part.strip()]
     if not pairs or any(not equals or not column.strip() for _, equals, column in pairs):
@@ -46,7 +49,7 @@ def _columns(text: str) -> dict[str, str]:
     return {role.strip().lower(): column.strip() for role, _, column in pairs}
 
 
-def _names(text: str) -> list[str]:
+def indicator_names(text: str) -> list[str]:
     """Read "NGDPD,NY.GDP.MKTP.CD" into canonical names without repeats."""
     found = [indicators.canonical(part.strip()) for part in text.split(",") if part.strip()]
     if not found:
@@ -66,18 +69,18 @@ def add_extract_options(parser: Parser) -> None:
     parser.lasting("--url", default="", help="another address of a web source; one with a password only from "
                    f"{ENVIRONMENT_PREFIX}URL or --url-file")
     parser.lasting("--url-file", type=Path, metavar="FILE", help="a file that holds the address")
-    parser.lasting("--indicator", type=_names, default=list(indicators.DEFAULT), metavar="NAME[,NAME…]",
+    parser.lasting("--indicator", type=indicator_names, default=list(indicators.DEFAULT), metavar="NAME[,NAME…]",
                    help="which indicators, the main one first (default: " + ",".join(indicators.DEFAULT) + ")")
-    parser.lasting("--year", type=_year, default=0, help="the picture's year (default: this year, else the latest)")
+    parser.lasting("--year", type=year, default=0, help="the picture's year (default: this year, else the latest)")
     parser.lasting("--vintage", default="", metavar="2019-04", help="the edition of a file that does not name its own")
-    parser.lasting("--columns", type=_columns, default={}, metavar="country=…,year=…,value=…",
+    parser.lasting("--columns", type=columns, default={}, metavar="country=…,year=…,value=…",
                    help="the columns of a table; also code=, indicator=, vintage=")
     parser.lasting("--unit", default="", choices=["", "usd", "million", "billion"], metavar="usd|million|billion",
                    help="the unit of a table's values where no column says it")
     parser.lasting("--dataset", default="", metavar="NAME", help="the name of a table's dataset (default: its file's)")
-    parser.lasting("--timeout", type=_seconds, default=30.0, metavar="SECONDS",
+    parser.lasting("--timeout", type=seconds, default=30.0, metavar="SECONDS",
                    help="the longest silence of a server (default: 30)")
-    parser.lasting("--retries", type=_count, default=3, help="attempts after the first (default: 3)")
+    parser.lasting("--retries", type=count, default=3, help="attempts after the first (default: 3)")
     parser.add_argument("--fresh", action="store_true", help="ask and parse anew, whatever earlier runs left")
     parser.add_argument("--from-archive", nargs="?", const="latest", default="", metavar="ID",
                         help="parse archived bytes again, the newest without ID; nothing is fetched")
@@ -96,26 +99,27 @@ def add_load_options(parser: Parser) -> None:
                         help="make the database again from every kept clean record; your own tables in it stay")
 
 
-def add_report_options(parser: Parser, *, year: bool = True) -> None:
-    """Add what report.py takes; year=False where another stage's --year is there already."""
+def add_report_options(parser: Parser, *, own_year: bool = True) -> None:
+    """Add what report.py takes; own_year=False where another stage's --year is there already."""
     parser.lasting("--min-gdp", type=float, default=100.0, metavar="BILLION",
                    help="smallest GDP shown, billion US dollars (default: 100)")
-    parser.lasting("--top", type=_count, default=0, help="show the largest N only (default: all)")
+    parser.lasting("--top", type=count, default=0, help="show the largest N only (default: all)")
     parser.lasting("--region", default="", help="one region, e.g. Africa")
-    if year:
-        parser.lasting("--year", type=_year, default=0, help="another year of the same vintage")
+    if own_year:
+        parser.lasting("--year", type=year, default=0, help="another year of the same vintage")
     parser.lasting("--format", default="table", choices=list(FORMATS), help="table, csv, json, markdown")
     parser.lasting("--no-html", action="store_true", help="do not write results/World_Economies.html")
 
 
 def checked_url(options: argparse.Namespace) -> str:
     """Return the address asked for. Raises UsageError for a password on the command line, an unreadable --url-file."""
-    if options.url_file:
+    typed = options.url and options.url != environment("url")  # the command line wins
+    if options.url_file and not typed:
         try:
             return str(options.url_file.read_text(encoding="utf-8").strip())
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"--url-file cannot be read: {error}", where=str(options.url_file)) from error
-    if options.url and options.url != environment("url") and has_password(options.url):
+    if typed and has_password(options.url):
         raise UsageError("An address with a password on the command line can be read by every user of the machine",
                          safe="nothing was fetched",
                          next_command=f"put it into {ENVIRONMENT_PREFIX}URL or into a file for --url-file")
@@ -156,4 +160,4 @@ def _written(flag: str, value: Any) -> list[str]:
         return [word for each in value for word in (flag, each)]
     if flag == "--input":
         return [flag, *(os.fspath(path) for path in value)]
-    return [f"{flag}={value:g}" if isinstance(value, float) else f"{flag}={value}"]
+    return [f"{flag}={value}"]

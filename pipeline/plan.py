@@ -18,7 +18,7 @@ _SHARED = ("utils.py", "pipeline", "history")
 _CODE = {
     "extract": ("extract.py", *_SHARED, "sources", "rules"),
     "transform": ("transform.py", *_SHARED, "engines", "rules", "data/country_region_table.json"),
-    "load": ("load.py", *_SHARED, "targets", "sql", "data/country_region_table.json"),
+    "load": ("load.py", *_SHARED, "targets", "rules", "sql", "data/country_region_table.json"),
     "report": ("report.py", *_SHARED, "targets", "sql"),
 }
 
@@ -76,6 +76,8 @@ def _why_load(workspace: Workspace, run_id: str, target: str) -> str:
     from targets import open_target
 
     opened = open_target(target, workspace)
+    if not opened.answers:
+        return ""
     if fault := opened.fault(QUICK):
         return f"the database is damaged: {fault}"
     shown = opened.query("picture_vintage", {})

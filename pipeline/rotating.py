@@ -53,8 +53,13 @@ class SharedRotatingHandler(logging.Handler):
             theirs = self.path.stat()
             if (mine.st_dev, mine.st_ino) == (theirs.st_dev, theirs.st_ino):
                 return
-        os.close(self._file)
-        self._file = self._opened()
+        self._reopen()
+
+    def _reopen(self) -> None:
+        """Open first, then close: a number that is closed and kept may be another file's by the next record."""
+        opened, old = self._opened(), self._file
+        self._file = opened
+        os.close(old)
 
     def _rotate(self) -> None:
         """Move every file one number up, dropping the last, and begin a new one."""
@@ -64,8 +69,7 @@ class SharedRotatingHandler(logging.Handler):
             with contextlib.suppress(FileNotFoundError):
                 Path(f"{self.path}.{number}").replace(f"{self.path}.{number + 1}")
         self.path.replace(f"{self.path}.1")
-        os.close(self._file)
-        self._file = self._opened()
+        self._reopen()
 
     def close(self) -> None:
         """Close both descriptors."""

@@ -13,7 +13,8 @@ HIDDEN = "***"
 _USER_INFO = re.compile(
     r"(?<=://)(?:[^\s/?#@:\['\"]{0,500}:(?![0-9]{0,5}(?:[/?#\s'\"]|$))[^\s'\"]{0,500}@|[^\s/?#'\"]{0,500}@)")
 _SECRET_VALUE = re.compile(
-    r"(?i)(?<![^?&;#\s'\"(,])([^=&?#;\s'\"]{0,60}(?:key|token|secret|password|passwd|passphrase|pwd|signature|sig|"
+    r"(?i)(?<![^?&;#\s'\"(,])([^=&?#;\s'\"]{0,60}(?:key|token|secret|password|passwd|passphrase|pass|pwd|pw|"
+    r"accesscode|auth_?code|key_?id|bearer|signature|sig|"
     r"credentials?|auth|authorization|jwt|session_?id)=)([^&\s'\"#]+)")
 _SECRET_HEADER = re.compile(r"(?i)cookie|authoriz|authentic|api-?key|subscription-key|token|secret|password|credential")
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from history.model import Scope, Vintage
+from history.model import Scope, Vintage, safe_name
 from pipeline.checkpoints import Manifest, Part, balanced, make_part
 from pipeline.documents import RawDocument
 from pipeline.errors import SourceNonsense, UsageError
@@ -172,7 +172,7 @@ def write_raw_picture(workspace: Workspace, batch: StagedBatch, channel: str) ->
 
 def vintage_folder(vintage: Vintage) -> str:
     """Return DATASET/VINTAGE, safe as a path."""
-    return f"{vintage.dataset.replace(':', '-').replace('/', '-')}/{vintage.slug}"
+    return f"{safe_name(vintage.dataset)}/{vintage.slug}"
 
 
 def vintage_of(manifest: Manifest) -> Vintage:

@@ -56,7 +56,6 @@ class Request:
     columns:    role -> column name, from --columns country=…,year=…,value=….
     unit:       "usd", "million", "billion" or "".
     dataset:    the NAME of table:NAME, "" for the file's own name.
-    options:    what a source of one's own may want beside (none of ours uses it).
     """
 
     source: str
@@ -67,7 +66,6 @@ class Request:
     columns: Mapping[str, str] = field(default_factory=dict)
     unit: str = ""
     dataset: str = ""
-    options: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from history.model import Vintage, Witness
 from pipeline.errors import UsageError
@@ -69,8 +69,11 @@ class Picture:
 class BaseTarget(ABC):
     """What every target is; used as a context manager, and everything done inside becomes visible at its end.
 
+    answers: True where query() knows the project's queries: its state can be asked, and report can read it.
     Raises TargetUnreachable, TargetRefused.
     """
+
+    answers: ClassVar[bool] = False
 
     @abstractmethod
     def __init__(self, workspace: Workspace, *, rebuild: bool = False) -> None: ...
@@ -91,7 +94,10 @@ class BaseTarget(ABC):
 
     @abstractmethod
     def publish(self, batch: Batch, batch_id: str) -> Counts:
-        """Write a batch and its row in the ledger in one transaction; a batch that is there gets a witness only."""
+        """Write a batch and its row in the ledger in one transaction; a batch that is there gets no second row.
+
+        The figures of the newest vintage are those of the batch published last.
+        """
 
     @abstractmethod
     def show(self, picture: Picture) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from history.model import Vintage
+from history.model import OBSERVED, Vintage
 from pipeline.errors import DiskFull, TargetRefused, TargetUnreachable
 from rules.identity import Country
 from targets import BaseTarget, Batch, Counts, Picture, Row
@@ -33,6 +32,8 @@ class Target(BaseTarget):
 
     rebuild: begin with none of the project's own tables; a file that is no database is kept beside, renamed.
     """
+
+    answers = True
 
     def __init__(self, workspace: Workspace, *, rebuild: bool = False) -> None:
         self.path = workspace.database
@@ -63,7 +64,12 @@ class Target(BaseTarget):
         os.close(descriptor)
         self._copy = Path(name)  # known before it is filled: a disk that is full must leave nothing of it
         if self._exists() and self._hold_original():
-            shutil.copyfile(self.path, self._copy)
+            # Not shutil.copyfile: closing any descriptor of a file drops all locks that this process has on it.
+            # A second connection, because SQLite copies none that is in a transaction of writing.
+            with (contextlib.closing(sqlite3.connect(self.path)) as source,
+                  contextlib.closing(sqlite3.connect(self._copy)) as copy):
+                copy.execute("PRAGMA synchronous = OFF")
+                source.backup(copy)
         return self._copy
 
     def _exists(self) -> bool:
@@ -80,8 +86,7 @@ class Target(BaseTarget):
         self._original = sqlite3.connect(self.path, timeout=5, isolation_level=None)
         try:
             self._original.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            if any(Path(f"{self.path}{suffix}").exists() for suffix in ("-wal", "-journal")):
-                self._original.execute("PRAGMA journal_mode = DELETE").fetchone()  # what is in the -wal comes along
+            self._original.execute("PRAGMA journal_mode = DELETE").fetchone()  # what is in a -wal comes along
             self._original.execute("BEGIN IMMEDIATE")
         except sqlite3.DatabaseError as error:
             if not self.rebuild or error.sqlite_errorcode in _BUSY:
@@ -142,7 +147,8 @@ class Target(BaseTarget):
 
     def _finish(self) -> None:
         """Commit, and check the new file before anybody sees it."""
-        broken = self._db.execute("PRAGMA foreign_key_check").fetchone()
+        own = {row["name"] for row in self.query("own_tables", {})}  # what a user's table refers to is the user's
+        broken = next((row for row in self._db.execute("PRAGMA foreign_key_check") if row[0] in own), None)
         self._db.execute("COMMIT")
         verdict = self._db.execute("PRAGMA quick_check").fetchone()[0]
         self._db.execute("PRAGMA optimize")
@@ -159,7 +165,11 @@ class Target(BaseTarget):
                 os.fsync(stream.fileno())
             copy.chmod(0o644)
             if self.rebuild and self._exists() and self._original is None:  # it was no database
-                self.path.rename(self.path.with_name(f"{self.path.name}.damaged-{utc_now().replace(':', '')}"))
+                damaged = self.path.with_name(f"{self.path.name}.damaged-{utc_now().replace(':', '')}")
+                os.link(self.path, damaged)  # a second name: at no instant is there no database
+                for suffix in ("-journal", "-wal", "-shm"):  # they would be rolled back into the new one
+                    with contextlib.suppress(FileNotFoundError):
+                        Path(f"{self.path}{suffix}").rename(f"{damaged}{suffix}")
             copy.replace(self.path)
             fsync_folder(self.path.parent)
 
@@ -193,6 +203,9 @@ class Target(BaseTarget):
         return "" if verdict == "ok" else str(verdict)
 
     def _read_only(self) -> sqlite3.Connection:
+        if Path(f"{self.path}-journal").exists():  # a killed writer's, which who may only read cannot roll back
+            with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(self.path)) as healed:
+                healed.execute("SELECT count(*) FROM sqlite_master").fetchone()
         return sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro", uri=True)
 
     # --- what is written ------------------------------------------------------------------------------------------
@@ -211,18 +224,29 @@ class Target(BaseTarget):
         """Write a batch, its ledger row and its witness; the figures only of the newest vintage of a dataset."""
         counts = Counts()
         with self._named():
+            newest, same = self._newest(batch.vintage), self._is_latest(batch.vintage)
             if not self.applied(batch_id):
-                newest = self._newest(batch.vintage.dataset)
                 self._ledger(batch, batch_id)
-                if newest is None or batch.vintage.order >= newest:
-                    counts.figures = self._figures(batch, same=batch.vintage.order == newest)
+            # Of a batch that is applied too: a publisher who takes a correction back sends what the ledger holds.
+            if newest is None or batch.vintage.order >= newest:
+                counts.figures = self._figures(batch, same=same)
             counts.witnesses = self._witness(batch, batch_id)
         return counts
 
-    def _newest(self, dataset: str) -> tuple[str, str, str] | None:
-        """Return the order of the newest vintage of a dataset, None before the first."""
-        rows = self.query("vintages", {"dataset": dataset})
-        return max((Vintage(dataset, **row).order for row in rows), default=None)
+    def _newest(self, arriving: Vintage) -> tuple[str, str, str] | None:
+        """Return the order of the newest vintage held of this one's dataset, None before the first.
+
+        One that only the day of fetching dates keeps no edition of the publisher's out.
+        """
+        rows = self.query("vintages", {"dataset": arriving.dataset})
+        held = (Vintage(arriving.dataset, **row) for row in rows)
+        counting = (each for each in held if arriving.dating == OBSERVED or each.dating != OBSERVED)
+        return max((each.order for each in counting), default=None)
+
+    def _is_latest(self, arriving: Vintage) -> bool:
+        """Tell whether no vintage of any dating stands after this one and it has been here before."""
+        rows = self.query("vintages", {"dataset": arriving.dataset})
+        return max((Vintage(arriving.dataset, **row).order for row in rows), default=None) == arriving.order
 
     def _ledger(self, batch: Batch, batch_id: str) -> None:
         vintage = asdict(batch.vintage)
@@ -268,6 +292,8 @@ class Target(BaseTarget):
             if not self._exists():
                 return []
             with contextlib.closing(self._read_only()) as connection:
+                if not connection.execute("PRAGMA user_version").fetchone()[0]:
+                    return []  # a file of the user's own: load has not been here yet
                 return _rows(connection, text, parameters)
 
 
