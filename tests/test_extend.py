@@ -100,10 +100,12 @@ def test_a_target_dropped_into_the_folder(project: Path, lines: Path, tmp_path: 
     (project / "sources" / "our_bank.py").write_text(SOURCE)
     (project / "targets" / "comma.py").write_text(TARGET)
     workspace = tmp_path / "w"
-    for script, arguments in (("extract.py", ["--source", "our_bank", "--input", lines]), ("transform.py", []),
-                              ("load.py", ["--target", "comma"])):
-        done = run(script, *arguments, workspace=workspace, project=project)
-        assert done.returncode == 0, done.stderr
+    arguments = ("--source", "our_bank", "--input", lines, "--target", "comma")
+    done = run("etl_process.py", *arguments, workspace=workspace, project=project)
+    assert done.returncode == 0, done.stderr
+    assert "the target comma answers no queries" in done.stderr
+    again = run("etl_process.py", *arguments, workspace=workspace, project=project)
+    assert (again.returncode, "Nothing to do" in again.stderr) == (0, True), again.stderr
     with (workspace / "results" / "picture.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert (len(rows), rows[3]["Country"], rows[3]["GDP_USD_billion"]) == (190, "Germany", "985.13")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -131,9 +133,6 @@ def test_what_another_program_left_in_the_wal_is_kept(workspace: Path, loaded: t
     script = ("import sqlite3, os, sys\ndb = sqlite3.connect(sys.argv[1])\ndb.execute('PRAGMA journal_mode = WAL')\n"
               "db.execute('CREATE TABLE mine (x)')\ndb.execute('INSERT INTO mine VALUES (42)')\ndb.commit()\n"
               "os._exit(0)  # as a crash does: the -wal stays\n")
-    import subprocess
-    import sys
-
     subprocess.run([sys.executable, "-c", script, str(database)], check=True)
     assert database.with_name("World_Economies.db-wal").exists()
     assert run("load.py", "--rebuild", workspace=workspace).returncode == 0
@@ -269,3 +268,109 @@ def test_an_acceptance_is_not_asked_for_again(workspace: Path) -> None:
         server.routes["/.NGDPD.A"] = Answer(sdmx(figures(USA="90000")), headers={"Content-Type": "application/xml"})
         assert process(server, workspace, "--accept", "share") == 0
         assert process(server, workspace) == 0
+
+
+WRITER = """
+import sqlite3, sys, time
+db = sqlite3.connect(sys.argv[1], timeout=30, isolation_level=None)
+db.execute("CREATE TABLE IF NOT EXISTS mine (x INTEGER)")
+print("ready", flush=True)
+kept = 0
+for number in range(int(sys.argv[2])):
+    try:
+        db.execute("INSERT INTO mine VALUES (?)", (number,))
+        kept += 1
+    except sqlite3.OperationalError:  # the file was replaced under this connection: SQLite says so
+        db.close()
+        db = sqlite3.connect(sys.argv[1], timeout=30, isolation_level=None)
+print(kept, flush=True)
+"""
+
+
+def test_no_committed_row_of_another_writer_is_lost(workspace: Path) -> None:
+    database = workspace / "sqliteDB" / "World_Economies.db"
+    with subprocess.Popen([sys.executable, "-c", WRITER, str(database), "400"], stdout=subprocess.PIPE,
+                          encoding="utf-8") as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "ready\n"
+        codes = [run("load.py", "--rebuild", workspace=workspace).returncode for _ in range(3)]
+        kept = int(writer.stdout.readline())
+    assert set(codes) <= {0, 6}
+    assert 0 in codes
+    assert sql(workspace, "SELECT count(*) FROM mine") == [(kept,)]
+    assert sql(workspace, "PRAGMA integrity_check") == [("ok",)]
+
+
+KILLED = """
+import sqlite3, os, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("CREATE TABLE mine (x)")
+db.execute("INSERT INTO mine VALUES (42)")
+db.execute("PRAGMA cache_size = 1")
+db.execute("BEGIN IMMEDIATE")
+db.execute("UPDATE figure_newest SET value = -1")
+os._exit(1)  # in the middle of writing: its journal stays
+"""
+
+
+def test_a_writer_that_was_killed_leaves_a_whole_database(workspace: Path) -> None:
+    database = workspace / "sqliteDB" / "World_Economies.db"
+    before = content(workspace)
+    subprocess.run([sys.executable, "-c", KILLED, str(database)], check=False)
+    assert database.with_name("World_Economies.db-journal").exists()
+    assert run("load.py", "--rebuild", workspace=workspace).returncode == 0
+    assert sql(workspace, "SELECT x FROM mine") == [(42,)]
+    assert content(workspace) == before
+    assert [path.name for path in database.parent.iterdir()] == ["World_Economies.db"]
+
+
+def own(tmp_path: Path, text: str, *more: str) -> tuple[int, str]:
+    table = tmp_path / "own.csv"
+    table.write_text(text, encoding="utf-8")
+    done = run("etl_process.py", "--source", "table", "--input", table, "--unit", "billion", *more,
+               workspace=tmp_path / "w")
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_correction_taken_back_is_taken_back_everywhere(tmp_path: Path) -> None:
+    for value in ("100", "200", "100"):
+        code, told = own(tmp_path, f"country,year,value\nGermany,2025,{value}\n", "--vintage", "2026-01")
+        assert code == 0, told
+    assert sql(tmp_path / "w", "SELECT value_text FROM figure_newest") == [("100",)]
+    assert sql(tmp_path / "w", "SELECT GDP_USD_billion FROM Countries_by_GDP") == [(100.0,)]
+    assert "report     ran" in told
+
+
+def test_a_newer_vintage_without_gdp_leaves_the_picture_of_the_older(tmp_path: Path) -> None:
+    gdp = "country,year,indicator,value\nGermany,2024,NGDPD,90\nGermany,2025,NGDPD,100\n"
+    assert own(tmp_path, gdp, "--vintage", "2024-01")[0] == 0
+    people = "country,year,indicator,value\nGermany,2025,LP,84\n"
+    assert own(tmp_path, people, "--vintage", "2024-06", "--indicator", "LP")[0] == 0
+    code, told = own(tmp_path, gdp, "--vintage", "2024-01", "--year", "2024")
+    assert code == 0, told
+    assert sql(tmp_path / "w", "SELECT Year, GDP_USD_billion FROM Countries_by_GDP") == [(2024, 90.0)]
+
+
+def test_what_the_users_own_tables_refer_to_is_the_users(workspace: Path) -> None:
+    with closing(sqlite3.connect(workspace / "sqliteDB" / "World_Economies.db")) as db:
+        db.executescript("CREATE TABLE mine (iso3 TEXT REFERENCES dim_country); INSERT INTO mine VALUES ('XXX');")
+    assert run("load.py", "--rebuild", workspace=workspace).returncode == 0
+    assert sql(workspace, "SELECT * FROM mine") == [("XXX",)]
+
+
+def test_a_database_of_the_users_own_is_moved_into(loaded: tuple[Server, Path], tmp_path: Path) -> None:
+    (tmp_path / "sqliteDB").mkdir()
+    with closing(sqlite3.connect(tmp_path / "sqliteDB" / "World_Economies.db")) as db:
+        db.executescript("CREATE TABLE mine (x); INSERT INTO mine VALUES (7);")
+    assert process(loaded[0], tmp_path) == 0
+    assert sql(tmp_path, "SELECT x FROM mine") == [(7,)]
+    assert sql(tmp_path, "SELECT count(*) FROM Countries_by_GDP") == [(190,)]
+
+
+def test_stages_by_hand_without_report_ask_the_source_again(workspace: Path, loaded: tuple[Server, Path]) -> None:
+    next((workspace / "results/runs").glob("2*/report.json")).unlink()
+    before = len(loaded[0].asked)
+    done = run("extract.py", "--source", "imf", "--url", loaded[0].url, "--indicator", "NGDPD", workspace=workspace)
+    assert (done.returncode, "nothing new since" in done.stderr) == (0, True), done.stderr
+    assert len(loaded[0].asked) == before + 1

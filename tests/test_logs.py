@@ -7,6 +7,7 @@ import locale
 import logging
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 
 from pipeline.events import EVENTS_FD, FAILED, NOTE, PROGRESS, WARNING, Event, PipeListener, Reporter, inherited_pipe
 from pipeline.logs import JsonFormatter, TextFormatter, log_listener, without_secrets
+from pipeline.rotating import SharedRotatingHandler
 from utils import ENGLISH_MONTHS, PROJECT, log_time
 
 STAMP = re.compile(rf"20[0-9]{{2}}-(?:{'|'.join(ENGLISH_MONTHS)})-[0-9]{{2}}(?:-[0-9]{{2}}){{3}}, ")
@@ -216,3 +218,26 @@ def test_counted_passes_every_row_on_and_tells_progress(count: int) -> None:
     assert list(reporter.counted(rows, total=count, every=10)) == list(rows)
     assert [event.fields for event in heard] == ([{"done": min(count, 10), "total": count, "unit": "rows"}] if count
                                                  else [])  # no more than five a second
+
+
+def test_a_log_that_is_removed_comes_back_and_no_other_file_is_touched(tmp_path: Path) -> None:
+    """A descriptor that was closed and kept once closed a file of somebody else's."""
+    folder = tmp_path / "log"
+    folder.mkdir()
+    handler = SharedRotatingHandler(folder / "x.txt", max_bytes=1000, backups=2)
+    record = logging.LogRecord("stage", logging.INFO, "", 0, "words", None, None)
+    handler.emit(record)
+    shutil.rmtree(folder)
+    raising, logging.raiseExceptions = logging.raiseExceptions, False
+    try:
+        handler.emit(record)  # no folder to write in: the record is lost, the program is not
+        with (tmp_path / "other").open("w") as other:
+            handler.emit(record)
+            other.write("whole")
+        folder.mkdir()
+        handler.emit(record)
+    finally:
+        logging.raiseExceptions = raising
+    handler.close()
+    assert (tmp_path / "other").read_text() == "whole"
+    assert (folder / "x.txt").read_text() == "words\n"
