@@ -287,7 +287,7 @@ def finish(stage: Stage, meter: Meter, parameters: dict[str, Any], code: str, fe
            run_id: str = "") -> ExitCode:
     """Choose the picture, write it and the manifest, and make the run current."""
     workspace, batches = stage.workspace, fetched.batches
-    newest = max(range(len(batches)), key=lambda at: batches[at].vintage.order)
+    newest = max(range(len(batches)), key=lambda at: batches[at].vintage.key)
     chosen = batches[newest]
     refuse_future(batches)
     staging.refuse_year(chosen, stage.options.year)

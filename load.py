@@ -1,6 +1,7 @@
 """Stage 3: clean records -> the database.
 
-Publishes every vintage of the current run, each with its row in the ledger, and the picture; all or nothing.
+Puts every vintage of the current run among those that are held, judges it against them, and shows the newest picture; all or
+nothing.
 """
 
 from __future__ import annotations
@@ -8,21 +9,27 @@ from __future__ import annotations
 import json
 import sys
 from argparse import RawDescriptionHelpFormatter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from itertools import groupby, islice
 from typing import Any
 
-from history.model import OBSERVED, Vintage, Witness
+from history.merge import CHANNELS
+from history.model import OBSERVED, Scope, Vintage, Witness
 from pipeline import checkpoints, options, plan, staging
-from pipeline.checkpoints import Manifest, Meter
+from pipeline.checkpoints import Manifest, Meter, Part
 from pipeline.countries import load_identity
-from pipeline.errors import CheckpointError, ExitCode
-from pipeline.parts import read_rows
+from pipeline.errors import CheckpointError, ExitCode, GateError
+from pipeline.parts import read_rows, write_parts
 from pipeline.stage import Stage, finished, run_stage, started
+from rules import gates
 from rules.cleaning import half_up
 from rules.indicators import MAIN
-from rules.records import CleanRecord
+from rules.records import Quarantined
 from targets import BaseTarget, Batch, Counts, Picture, open_target
 from utils import Parser, Workspace, add_common_options, utc_now
+
+AT_ONCE = 200  # batches read side by side: each has a file open
 
 
 def build_parser() -> Parser:
@@ -37,31 +44,91 @@ def build_parser() -> Parser:
 
 
 def body(stage: Stage) -> ExitCode:
-    """Publish the batches of the current run that the ledger does not hold, and the picture."""
+    """Publish the batches of the current run, judge them against what is held, and show the picture."""
     meter = Meter()
-    rebuild = stage.options.rebuild
+    rebuild, accept = stage.options.rebuild, plan.checked_gates(stage.options.accept)
     target = open_target(stage.options.target, stage.workspace, rebuild=rebuild)
     before = checkpoints.require(stage.workspace, "transform")
     origin = checkpoints.require(stage.workspace, "extract")
     if not rebuild and not plan.why_run(stage.workspace, "load", before.run_id, stage.options):
         stage.report.emit("skipped", "skipped: its checkpoint is whole and nothing before it changed")
         return ExitCode.DONE
-    new = rebuild or (target.answers and not target.query("loaded", {}))
-    batches = kept_batches(stage) if new else [(told, before, origin) for told in before.facts["batches"]]
-    started(stage, f"publishing {len(batches)} batch(es) in {stage.options.target}")
-    figures = witnesses = 0
     with target:
         describe(target)
-        # Newest first: the target keeps the figures of the newest vintage, and need not write any older one.
-        for told, after, by in sorted(batches, key=lambda each: Vintage(**each[0]["vintage"]).order, reverse=True):
-            counts = publish(stage.workspace, target, told, after, by)
-            figures, witnesses = figures + counts.figures, witnesses + counts.witnesses
+        again = rebuild or (target.answers and not target.query("loaded", {})[0]["batches"])
+        arrivals = kept_batches(stage, before.run_id) if again else batches_of(stage.workspace, before, origin, accept)
+        started(stage, f"publishing {len(arrivals)} batch(es) in {stage.options.target}")
+        outcomes = [target.publish(batches) for batches in in_groups(arrivals)]
+        try:
+            quarantine = [] if again else judge(stage, outcomes, accept)
+        except GateError as error:
+            checkpoints.refuse(stage.workspace, before.run_id, error.what)
+            raise
         kept = show(stage, target, before, origin)
-    total = sum(told["balance"]["out"] for told, _, _ in batches)
-    finish(stage, meter, before, total)
-    finished(stage, f"{total:,} figures in {len(batches)} batch(es), {figures:,} written as the newest",
-             rows_in=total, rows_out=total, figures=figures, witnesses=witnesses, kept=kept)
+    checkpoints.let_through(stage.workspace, before.run_id)
+    figures, ranges = sum(each.figures for each in outcomes), sum(each.ranges for each in outcomes)
+    finish(stage, meter, before, arrivals, quarantine)
+    finished(stage, f"{figures:,} figures new in {len(arrivals)} batch(es), {ranges:,} ranges of vintages written",
+             rows_in=figures, rows_out=figures, ranges=ranges, kept=kept, quarantine=[p.relative_path for p in quarantine],
+             quarantined=sum(part.rows for part in quarantine), witnesses=sum(each.witnesses for each in outcomes))
     return ExitCode.DONE
+
+
+def in_groups(batches: Sequence[Batch]) -> Iterator[list[Batch]]:
+    """Yield the batches of each dataset in the order of their vintages, so many at once as files may be open."""
+    by_dataset: dict[str, list[Batch]] = {}
+    for batch in batches:
+        by_dataset.setdefault(batch.vintage.dataset, []).append(batch)
+    for found in by_dataset.values():
+        found.sort(key=lambda batch: batch.vintage.key)  # stable: of one vintage the earlier arrival comes first
+        for at in range(0, len(found), AT_ONCE):
+            yield found[at:at + AT_ONCE]
+
+
+def judge(stage: Stage, outcomes: Sequence[Counts], accept: Sequence[str]) -> list[Part]:
+    """Judge what arrived against what is held; returns the parts of quarantined figures.
+
+    Raises GateError for contradictions and losses that are not accepted: the target is then left as it was.
+    """
+    refused: list[tuple[str, str]] = []
+    for counts in outcomes:
+        def told(key: str, known: Mapping[str, Vintage] = counts.known) -> str:
+            return staging.described(known[key])
+
+        dataset = next(iter(counts.known.values())).dataset
+        for finding in gates.judge_conflicts(counts.conflicts, told) + gates.judge_losses(counts.losses, dataset, told):
+            if finding.fatal and finding.gate not in accept:
+                refused.append((finding.gate, finding.text))
+            else:
+                said = f"accepted by --accept {finding.gate}: " if finding.fatal else ""
+                stage.report.warn(said + finding.text, gate=finding.gate, accepted=finding.fatal)
+    if refused:
+        raise GateError("; ".join(f"[{gate}] {text}" for gate, text in refused[:8]),
+                        where=str(stage.workspace.database), safe="the database is as it was, the clean records are kept",
+                        next_command=advice(refused))
+    return [part for counts in outcomes for part in quarantined(stage.workspace, counts)]
+
+
+def advice(refused: Sequence[tuple[str, str]]) -> str:
+    """Return what to type when figures contradict what is held, or when too much is lost."""
+    names = list(dict.fromkeys(gate for gate, _ in refused))
+    command = "python load.py " + " ".join(f"--accept {name}" for name in names)
+    if "conflict" in names:
+        return f"{command}   # keeps the word of {', '.join(CHANNELS)}, in this order; or name a later printing: " \
+               "--vintage LABEL+DATE"
+    return f"{command}   # only if you know better"
+
+
+def quarantined(workspace: Workspace, counts: Counts) -> list[Part]:
+    """Write the words that did not count, each vintage's in its own folder."""
+    parts = []
+    for key, group in groupby(sorted(counts.conflicts, key=lambda c: c.vintage), key=lambda c: c.vintage):
+        folder = workspace.quarantine / staging.vintage_folder(counts.known[key])
+        rows = [Quarantined("conflict", c.locator, c.left[0] if c.left else "",
+                            f"{c.left_by} says so of {c.indicator} {c.iso3} {c.year}; "
+                            f"{c.kept[0] if c.kept else 'absence'} by {c.kept_by} is kept") for c in group]
+        parts += write_parts(workspace, folder, "load", Quarantined._fields, rows)
+    return parts
 
 
 def describe(target: BaseTarget) -> None:
@@ -70,48 +137,51 @@ def describe(target: BaseTarget) -> None:
     target.describe(identity.countries(), identity.version)
 
 
-def kept_batches(stage: Stage) -> list[tuple[Mapping[str, Any], Manifest, Manifest]]:
-    """Return the batches of every run whose clean records are whole, for a rebuild; others are named and left out."""
-    found = []
-    for run_id in reversed(checkpoints.run_ids(stage.workspace)):  # of equal vintages the later run is the newer word
+def kept_batches(stage: Stage, current: str) -> list[Batch]:
+    """Return the batches of every run whose clean records are whole, oldest run first; others are named and left out."""
+    found: list[Batch] = []
+    for run_id in sorted(checkpoints.run_ids(stage.workspace)):
         try:
             after = checkpoints.read_manifest(stage.workspace, run_id, "transform")
             origin = checkpoints.read_manifest(stage.workspace, run_id, "extract")
         except CheckpointError as error:
             stage.report.warn(f"run {run_id} is left out: {error.what}")
             continue
-        if after is None or origin is None:
+        if after is None or origin is None or (run_id != current and checkpoints.refused(stage.workspace, run_id)):
             continue
-        for told in after.facts["batches"]:
-            fault = checkpoints.damage(stage.workspace, [p for p in after.parts if p.relative_path in told["parts"]])
-            if fault:
-                vintage = staging.described(Vintage(**told["vintage"]))
-                stage.report.warn(f"{vintage} of run {run_id} is left out: {fault}")
-            else:
-                found.append((told, after, origin))
+        found += [batch for batch in batches_of(stage.workspace, after, origin, ())
+                  if _whole(stage, after, batch)]
     return found
 
 
-def publish(workspace: Workspace, target: BaseTarget, told: Mapping[str, Any], before: Manifest,
-            origin: Manifest) -> Counts:
-    """Publish one vintage."""
-    facts = origin.facts
-    witness = Witness(channel=facts["channel"], archive_id=facts["archive_id"], digest=told["digest"],
-                      sha256=facts["documents"][0]["fingerprint"], fetched_at=told["fetched_at"],
-                      url=facts["documents"][0]["url"])
-    batch = Batch(Vintage(**told["vintage"]), told["digest"], told["balance"]["out"], told["picture_year"],
-                  clean_records(workspace, told), witness, before.run_id, before.facts["accepted"])
-    return target.publish(batch, batch.batch_id)
+def _whole(stage: Stage, manifest: Manifest, batch: Batch) -> bool:
+    """Tell whether the clean records of a batch are as they were written, and name those that are not."""
+    told = next(told for told in manifest.facts["batches"] if told["digest"] == batch.digest)
+    fault = checkpoints.damage(stage.workspace, [p for p in manifest.parts if p.relative_path in told["parts"]])
+    if fault:
+        stage.report.warn(f"{staging.described(batch.vintage)} of run {manifest.run_id} is left out: {fault}")
+    return not fault
 
 
-def clean_records(workspace: Workspace, told: Mapping[str, Any]) -> Iterator[CleanRecord]:
-    """Yield the clean records of a batch from its parts."""
-    for path in told["parts"]:
-        rows = read_rows(workspace.resolve(path))
-        next(rows)
-        for iso3, indicator, year, text, decimals, forecast, locator in rows:
-            yield CleanRecord(iso3, indicator, int(year), text, int(decimals), int(forecast) if forecast else None,
-                              locator)
+def batches_of(workspace: Workspace, before: Manifest, origin: Manifest, accept: Sequence[str]) -> list[Batch]:
+    """Return the batches that a run's transform left."""
+    facts, found = origin.facts, []
+    for told in before.facts["batches"]:
+        vintage = Vintage(**told["vintage"])
+        scopes = [Scope(vintage, each["indicator"], tuple(each["years"]), each["complete"]) for each in told["scopes"]]
+        witness = Witness(channel=facts["channel"], archive_id=facts["archive_id"], digest=told["digest"],
+                          sha256=facts["documents"][0]["fingerprint"], fetched_at=told["fetched_at"],
+                          url=facts["documents"][0]["url"])
+        found.append(Batch(vintage, scopes, told["digest"], told["balance"]["out"], told["main"], told["picture_year"],
+                           partial(clean_rows, workspace, told["parts"]), witness, before.run_id,
+                           sorted({*before.facts["accepted"], *accept})))
+    return found
+
+
+def clean_rows(workspace: Workspace, parts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield the clean records in these parts, as texts."""
+    for path in parts:
+        yield from islice(read_rows(workspace.resolve(path)), 1, None)
 
 
 def show(stage: Stage, target: BaseTarget, before: Manifest, origin: Manifest) -> str:
@@ -119,28 +189,47 @@ def show(stage: Stage, target: BaseTarget, before: Manifest, origin: Manifest) -
 
     Returns a sentence where the picture is not of this run.
     """
-    vintage = staging.vintage_of(origin)
-    if origin.facts["picture"]["main"] != MAIN:
-        target.keep_picture(before.run_id)
+    at, run_id = origin.facts["picture"]["batch"], before.run_id
+    batch = batches_of(stage.workspace, before, origin, ())[at]
+    if batch.main != MAIN:
+        target.keep_picture(run_id)
         return "there is no GDP in it, so the picture stays as it is"
-    known = [Vintage(vintage.dataset, **row) for row in target.query("vintages", {"dataset": vintage.dataset})]
-    if vintage.dating != OBSERVED:  # what only the day of fetching dates keeps no edition of the publisher's out
-        known = [each for each in known if each.dating != OBSERVED]
-    newest = max([vintage, *known], key=lambda each: each.order)
-    asked = {"dataset": newest.dataset, "label": newest.label, "updated": newest.updated}
-    rows = target.query("newest_picture", asked) if newest.order > vintage.order else []
-    if not rows:  # this run's is the newest, or a newer vintage has no GDP to show
+    if not batch.lasts:
+        stage.report.note("nobody names its vintage, so it is a picture and no history; --vintage keeps it")
+    if not batch.lasts or not target.answers:
         target.show(picture_of(stage.workspace, before, origin))
+        return ""
+    vintage = Vintage(batch.vintage.dataset, **target.query("batch_vintage", {"batch_id": batch.batch_id})[0])
+    newest = newest_with_gdp(target, vintage)
+    if newest.key <= vintage.key:
+        shown = picture_rows(target, vintage, batch.picture_year, batch.witness.fetched_at)
+        target.show(Picture(vintage, batch.witness.channel, run_id, shown))
         return ""
     note = f"the picture is of {staging.described(newest)}, the newest of its dataset"
     stage.report.note(note)
-    shown = target.query("picture_vintage", {})
-    if shown and asked.items() <= shown[0].items():
-        target.keep_picture(before.run_id)
-        return note
-    target.show(Picture(newest, rows[0]["Channel"], before.run_id, [
-        row | {"GDP_USD_billion": float(half_up(row["GDP_as_published"]))} for row in rows]))
+    came = target.query("arrival", {"dataset": newest.dataset, "label": newest.label, "updated": newest.updated})[0]
+    shown = picture_rows(target, newest, came["picture_year"], came["fetched_at"])
+    target.show(Picture(newest, came["channel"], run_id, shown))
     return note
+
+
+def newest_with_gdp(target: BaseTarget, vintage: Vintage) -> Vintage:
+    """Return the newest vintage of the same dataset that has GDP.
+
+    One that only the day of fetching dates keeps no edition of the publisher's out of the picture.
+    """
+    known = [Vintage(vintage.dataset, **row) for row in target.query("gdp_vintages", {"dataset": vintage.dataset})]
+    if vintage.dating != OBSERVED:
+        known = [each for each in known if each.dating != OBSERVED]
+    return max([vintage, *known], key=lambda each: each.key)
+
+
+def picture_rows(target: BaseTarget, vintage: Vintage, year: int, fetched_at: str) -> list[dict[str, Any]]:
+    """Return the picture of a vintage in a year, largest GDP first; year 0: each economy's own."""
+    rows = target.query("newest_picture", {"dataset": vintage.dataset, "vintage": vintage.key, "year": year})
+    shown = [row | {"GDP_USD_billion": float(half_up(row["GDP_as_published"])), "Vintage": vintage.label,
+                    "Extracted_At": fetched_at} for row in rows]
+    return sorted(shown, key=lambda row: (-row["GDP_USD_billion"], row["ISO3"]))
 
 
 def picture_of(workspace: Workspace, before: Manifest, origin: Manifest) -> Picture:
@@ -149,11 +238,13 @@ def picture_of(workspace: Workspace, before: Manifest, origin: Manifest) -> Pict
     return Picture(staging.vintage_of(origin), origin.facts["channel"], before.run_id, rows)
 
 
-def finish(stage: Stage, meter: Meter, before: Manifest, total: int) -> None:
+def finish(stage: Stage, meter: Meter, before: Manifest, batches: Sequence[Batch], quarantine: Sequence[Part]) -> None:
     """Write the stage's manifest."""
+    total, left = sum(batch.figures for batch in batches), sum(part.rows for part in quarantine)
     checkpoints.write_manifest(stage.workspace, meter.manifest(
         run_id=before.run_id, step_id="load", parameters=plan.parameters("load", stage.options),
-        inputs={"transform": before.digest}, parts=[], balance={"in": total, "out": total}, code=plan.code("load"),
+        inputs={"transform": before.digest}, parts=list(quarantine),
+        balance={"in": total, "out": total - left, "quarantined": left}, code=plan.code("load"),
         facts={"transform": before.digest, "loaded": utc_now()}))  # else every load would look the same to report
 
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 STATED = "stated"  # the publisher names the edition or its date
 GIVEN = "given"  # the user named it with --vintage
 OBSERVED = "observed"  # nobody did: dated by Last-Modified or the day of fetching
+_DATE = re.compile(r"[0-9]{4}(?:-[0-9]{2}(?:-[0-9]{2})?)?")
 
 
 @dataclass(frozen=True, slots=True)
 class Vintage:
-    """An edition of a dataset, ordered by (published, updated, padded label).
+    """An edition of a dataset, ordered by (published, updated, padded label); see key.
 
     dataset:   "imf-weo", "worldbank-wdi", "wikipedia-nominal" or "table:NAME".
     label:     "2025-10" for a WEO, "2024-03-28" for the World Bank, a revision id for Wikipedia.
@@ -32,9 +33,14 @@ class Vintage:
     dating: str = STATED
 
     @property
-    def order(self) -> tuple[str, str, str]:
-        """The key by which vintages of one dataset are ordered, later is larger."""
-        return (self.published, self.updated, padded(self.label))
+    def key(self) -> str:
+        """The text by which the vintages of one dataset are ordered, later is larger: published, updated, label.
+
+        A blank, which is smaller than any sign in them, parts the three. A label that is a date compares as it is; any
+        other is padded, and written once more behind, since "v1" and "v01" are two.
+        """
+        label = self.label if _DATE.fullmatch(self.label) else f"{padded(self.label)} {self.label}"
+        return f"{self.published} {self.updated} {label}"
 
     @property
     def slug(self) -> str:

@@ -204,9 +204,14 @@ def let_through(workspace: Workspace, run_id: str) -> None:
     (workspace.runs / run_id / "refused.json").unlink(missing_ok=True)
 
 
+def refused(workspace: Workspace, run_id: str) -> bool:
+    """Tell whether a gate refused the figures of a run and nobody has let them through since."""
+    return (workspace.runs / run_id / "refused.json").exists()
+
+
 def goes_on(workspace: Workspace, run_id: str) -> bool:
     """Tell whether the same command goes on with a run without asking its source: unfinished, and by no gate's word."""
-    return not is_finished(workspace, run_id) and not (workspace.runs / run_id / "refused.json").exists()
+    return not is_finished(workspace, run_id) and not refused(workspace, run_id)
 
 
 def new_run_id(workspace: Workspace, source: str) -> str:

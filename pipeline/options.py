@@ -88,12 +88,19 @@ def add_extract_options(parser: Parser) -> None:
 
 def add_transform_options(parser: Parser) -> None:
     """Add what transform.py takes."""
-    parser.add_argument("--accept", action="append", default=[], metavar="GATE",
-                        help=f"let a failing gate through, recorded: {', '.join(gates.NAMES)}")
+    add_accept(parser)
+
+
+def add_accept(parser: Parser) -> None:
+    """Add --accept, which transform.py and load.py both take, once where they share a parser."""
+    if "--accept" not in parser._option_string_actions:
+        parser.add_argument("--accept", action="append", default=[], metavar="GATE",
+                            help=f"let a failing gate through, recorded: {', '.join(gates.NAMES)}")
 
 
 def add_load_options(parser: Parser) -> None:
     """Add what load.py takes."""
+    add_accept(parser)
     parser.lasting("--target", default="sqlite", metavar="NAME", help=f"{', '.join(targets.names())} (default: sqlite)")
     parser.add_argument("--rebuild", action="store_true",
                         help="make the database again from every kept clean record; your own tables in it stay")

@@ -32,7 +32,7 @@ def code(stage: str) -> str:
 def parameters(stage: str, options: argparse.Namespace) -> dict[str, Any]:
     """Return the options that matter to a stage after extract. Raises UsageError for an unknown gate."""
     if stage == "transform":
-        return {"accept": checked_gates(options.accept)}
+        return {"accept": [gate for gate in checked_gates(options.accept) if gate in gates.OF_FIGURES]}
     if stage == "load":
         return {"target": options.target}
     return {name: getattr(options, name) for name in ("min_gdp", "top", "region", "year", "format", "no_html")}

@@ -60,9 +60,9 @@ class _Trust(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Country:
-    """An economy: ISO 3166-1 alpha-3 and alpha-2, short English name, one of REGIONS, UN M49 subregion.
+    """An economy: ISO 3166-1 alpha-3 and alpha-2, short English name, one of REGIONS, UN M49 subregion and code.
 
-    XKX (Kosovo) and CHI (Channel Islands) are not ISO's own: the one is user-assigned, the other the World Bank's.
+    other_names: other names that the datasets know it by. XKX (Kosovo) and CHI (Channel Islands) are not ISO's own: the one is user-assigned, the other the World Bank's.
     """
 
     iso3: str
@@ -70,6 +70,8 @@ class Country:
     name: str
     region: str
     subregion: str
+    m49: str = ""
+    other_names: tuple[str, ...] = ()
 
 
 def words(name: str) -> list[str]:
@@ -133,7 +135,8 @@ class Identity:
         iso3, iso2 = row["iso3"], row["iso2"]
         if row["region"] not in REGIONS:
             raise ValueError(f"{iso3} is in {row['region']!r}, which is none of {', '.join(REGIONS)}")
-        self._countries[iso3] = Country(iso3, iso2, row["name"], row["region"], row["subregion"])
+        self._countries[iso3] = Country(iso3, iso2, row["name"], row["region"], row["subregion"], row["m49"],
+                                        tuple(row["aliases"]))
         for code in (iso3, *row["codes"]):
             self._claim(self._codes, _canonical(code), iso3, "code")
         if iso2:

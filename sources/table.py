@@ -201,7 +201,7 @@ class _File:
                 labels.setdefault(label, set()).add(text)
         if not labels or len(labels) > MOST_VINTAGES:
             raise self._no_vintages(f"the vintage column has {len(labels):,} different labels")
-        ordered = sorted(labels, key=lambda label: self._vintage(label, STATED).order)
+        ordered = sorted(labels, key=lambda label: self._vintage(label, STATED).key)
         labels[ordered[0]] |= blank
         return {label: frozenset(labels[label]) for label in ordered}
 

@@ -1,24 +1,27 @@
 """Where figures go: one module a destination, found by its file name.
 
 To add one, put NAME.py into this folder with one class named Target that has the methods of BaseTarget below, and call
-it with `python load.py --target NAME`. publish() writes figures and the ledger's row in one transaction; a batch that
-the ledger holds is not written again. SQL lives in sql/, as files.
+it with `python load.py --target NAME`. publish() writes figures and the ledger's rows in one transaction; a batch that
+the ledger holds is not written again. What is put where is decided in history/ and targets/_publish.py, which every target
+that knows the schema shares. SQL lives in sql/, as files.
 """
 
 from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar
 
-from history.model import Vintage, Witness
+from history.losses import Loss
+from history.merge import Conflict, Rows
+from history.model import OBSERVED, Scope, Vintage, Witness
 from pipeline.errors import UsageError
 from rules.identity import Country
-from rules.records import CleanRecord
 from utils import Workspace
 
 FOLDER = Path(__file__).resolve().parent
@@ -29,15 +32,18 @@ Row = dict[str, Any]
 class Batch:
     """One vintage, clean: what publish() takes.
 
-    rows: clean records, consumed once. picture_year: of its picture, 0 where each cell carries its own.
-    accepted: gates let through by hand.
+    scopes: what it speaks for. main: the indicator that is judged, GDP where it has it. picture_year: of its picture, 0 where
+    each cell carries its own. rows: makes its clean records, as texts ordered by indicator, iso3 and year, as often as
+    asked. accepted: gates let through by hand.
     """
 
     vintage: Vintage
+    scopes: Sequence[Scope]
     digest: str
     figures: int
+    main: str
     picture_year: int
-    rows: Iterable[CleanRecord]
+    rows: Callable[[], Rows]
     witness: Witness
     run_id: str
     accepted: Sequence[str] = ()
@@ -47,13 +53,31 @@ class Batch:
         """Vintage and digest: the same figures of the same edition are the same batch, however they came."""
         return f"{self.vintage.dataset}/{self.vintage.slug}/{self.digest}"
 
+    @property
+    def lasts(self) -> bool:
+        """Tell whether it enters history: a table whose vintage nobody names is a picture."""
+        return not (self.vintage.dating == OBSERVED and self.vintage.dataset.startswith("table:"))
+
 
 @dataclass
 class Counts:
-    """What a publish changed: figures of the newest vintage written, witnesses added."""
+    """What a publish changed.
+
+    figures: of the batches that the ledger did not hold. ranges, gone: ranges written and taken away. witnesses: added.
+    conflicts: figures of one vintage about which two channels contradict each other, and which word was kept.
+    losses: what a vintage lost against its neighbour. withdrawn: vintage key -> figures whose range it ended.
+    moved: vintage -> the one it turned out to be. known: vintage key -> vintage, of all in `conflicts` and `losses`.
+    """
 
     figures: int = 0
+    ranges: int = 0
+    gone: int = 0
     witnesses: int = 0
+    conflicts: list[Conflict] = field(default_factory=list)
+    losses: list[Loss] = field(default_factory=list)
+    withdrawn: Counter[str] = field(default_factory=Counter)
+    moved: dict[str, str] = field(default_factory=dict)
+    known: dict[str, Vintage] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -93,10 +117,10 @@ class BaseTarget(ABC):
         """Tell whether the ledger holds the batch."""
 
     @abstractmethod
-    def publish(self, batch: Batch, batch_id: str) -> Counts:
-        """Write a batch and its row in the ledger in one transaction; a batch that is there gets no second row.
+    def publish(self, batches: Sequence[Batch]) -> Counts:
+        """Put batches of one dataset among what is held, with their rows in the ledger, in one transaction.
 
-        The figures of the newest vintage are those of the batch published last.
+        A batch that the ledger holds only gets a witness. Batches of one vintage are in the order of their arrival.
         """
 
     @abstractmethod

@@ -7,19 +7,22 @@ the file survive every load, since a load changes a copy of it.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from history.model import OBSERVED, Vintage
+from history.merge import HeldSeries, Series
+from history.ranges import Range
 from pipeline.errors import DiskFull, TargetRefused, TargetUnreachable
 from rules.identity import Country
 from targets import BaseTarget, Batch, Counts, Picture, Row
+from targets._publish import publish
 from utils import PROJECT, Workspace, disk_full_named, fsync_folder, utc_now
 
 SQL = PROJECT / "sql"
@@ -48,7 +51,7 @@ class Target(BaseTarget):
         try:
             with disk_full_named(self.path), self._named():
                 copy = self._make_copy()
-                self._connection = _opened(copy, enforce=not self.rebuild)
+                self._connection = _opened(copy)
                 if self.rebuild:
                     self._drop_own_tables()
                 self._migrate()
@@ -124,8 +127,7 @@ class Target(BaseTarget):
     def _migrate(self) -> None:
         """Apply, in the same transaction, the migrations the database has not seen."""
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        files = sorted((SQL / "migrations").glob("[0-9]*.sql"))
-        newest = int(files[-1].name.split("_")[0])
+        files, newest = _migrations(), _newest_schema()
         if version > newest:
             raise TargetRefused(f"The database has schema {version}, this program knows {newest}",
                                 where=str(self.path), safe=_SAFE,
@@ -212,7 +214,8 @@ class Target(BaseTarget):
 
     def describe(self, countries: Iterable[Country], version: str) -> None:
         """Write the country dimension: INSERT or UPDATE by iso3."""
-        rows = [asdict(country) | {"region_version": version} for country in countries]
+        rows = [asdict(country) | {"region_version": version, "other_names": json.dumps(country.other_names, ensure_ascii=False)}
+                for country in countries]
         with self._named():
             self._db.executemany(_statement("upsert_country"), rows)
 
@@ -220,55 +223,32 @@ class Target(BaseTarget):
         """Tell whether the ledger holds the batch."""
         return bool(self.query("applied", {"batch_id": batch_id}))
 
-    def publish(self, batch: Batch, batch_id: str) -> Counts:
-        """Write a batch, its ledger row and its witness; the figures only of the newest vintage of a dataset."""
-        counts = Counts()
+    def publish(self, batches: Sequence[Batch]) -> Counts:
+        """Put batches of one dataset among what is held; see targets/_publish.py."""
         with self._named():
-            newest, same = self._newest(batch.vintage), self._is_latest(batch.vintage)
-            if not self.applied(batch_id):
-                self._ledger(batch, batch_id)
-            # Of a batch that is applied too: a publisher who takes a correction back sends what the ledger holds.
-            if newest is None or batch.vintage.order >= newest:
-                counts.figures = self._figures(batch, same=same)
-            counts.witnesses = self._witness(batch, batch_id)
-        return counts
+            return publish(self, batches)
 
-    def _newest(self, arriving: Vintage) -> tuple[str, str, str] | None:
-        """Return the order of the newest vintage held of this one's dataset, None before the first.
+    def run(self, name: str, rows: Iterable[Mapping[str, Any] | Sequence[Any]]) -> int:
+        """Run a statement once a row; returns how many rows it changed."""
+        with self._named():
+            return max(self._db.executemany(_statement(name), rows).rowcount, 0)
 
-        One that only the day of fetching dates keeps no edition of the publisher's out.
-        """
-        rows = self.query("vintages", {"dataset": arriving.dataset})
-        held = (Vintage(arriving.dataset, **row) for row in rows)
-        counting = (each for each in held if arriving.dating == OBSERVED or each.dating != OBSERVED)
-        return max((each.order for each in counting), default=None)
-
-    def _is_latest(self, arriving: Vintage) -> bool:
-        """Tell whether no vintage of any dating stands after this one and it has been here before."""
-        rows = self.query("vintages", {"dataset": arriving.dataset})
-        return max((Vintage(arriving.dataset, **row).order for row in rows), default=None) == arriving.order
-
-    def _ledger(self, batch: Batch, batch_id: str) -> None:
-        vintage = asdict(batch.vintage)
-        self._db.execute(_statement("insert_vintage"), vintage)
-        self._db.execute(_statement("insert_batch"), vintage | {
-            "batch_id": batch_id, "digest": batch.digest, "figures": batch.figures,
-            "picture_year": batch.picture_year})
-
-    def _figures(self, batch: Batch, *, same: bool) -> int:
-        """Write the figures in the place of the vintage before, or beside those of the same vintage."""
-        dataset = batch.vintage.dataset
-        if not same:
-            self._db.execute(_statement("delete_figures"), {"dataset": dataset})
-        return self._db.executemany(_statement("insert_figure"), (
-            (dataset, r.indicator, r.iso3, r.year, float(r.value_text), r.value_text, r.decimals, r.forecast)
-            for r in batch.rows)).rowcount
-
-    def _witness(self, batch: Batch, batch_id: str) -> int:
-        cursor = self._db.execute(_statement("insert_witness"), asdict(batch.witness) | {
-            "run_id": batch.run_id, "batch_id": batch_id, "loaded_at": utc_now(),
-            "accepted": ",".join(batch.accepted)})
-        return max(cursor.rowcount, 0)
+    def held(self, dataset: str, indicators: Collection[str]) -> Iterator[tuple[Series, HeldSeries]]:
+        """Yield the series held of these indicators; no cursor stays open between two, so that ranges may change."""
+        text, spoken_text = _query("held_series"), _query("held_keys")
+        partial = {row["indicator"] for row in self.query("partial", {"dataset": dataset})}
+        for row in self.query("series", {"dataset": dataset}):
+            indicator, iso3 = row["indicator"], row["iso3"]
+            if indicator not in indicators:
+                continue
+            ranges: dict[str, list[Range]] = {}
+            spoken: dict[str, list[str]] = {}
+            for year, start, end, *figure in self._db.execute(text, (dataset, indicator, iso3)):
+                ranges.setdefault(year, []).append(Range(start, end, (figure[0], figure[1], figure[2])))
+            if indicator in partial:
+                for year, vintage in self._db.execute(spoken_text, (dataset, indicator, iso3)):
+                    spoken.setdefault(year, []).append(vintage)
+            yield (indicator, iso3), HeldSeries(ranges, spoken)
 
     def show(self, picture: Picture) -> None:
         """Replace Countries_by_GDP and the row that says which vintage it is of."""
@@ -285,27 +265,40 @@ class Target(BaseTarget):
 
     def query(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:
         """Run a query on the copy inside `with`, else read-only on the published file; no file, no rows."""
-        text = (SQL / "queries" / f"{name}.sql").read_text(encoding="utf-8")
+        text = _query(name)
         with self._named():
             if self._connection is not None:
                 return _rows(self._connection, text, parameters)
             if not self._exists():
                 return []
             with contextlib.closing(self._read_only()) as connection:
-                if not connection.execute("PRAGMA user_version").fetchone()[0]:
-                    return []  # a file of the user's own: load has not been here yet
+                if connection.execute("PRAGMA user_version").fetchone()[0] < _newest_schema():
+                    return []  # a file of the user's own, or of an older schema: load has not been here yet
                 return _rows(connection, text, parameters)
 
 
-def _opened(path: Path, *, enforce: bool) -> sqlite3.Connection:
-    """Open a copy in a transaction; without `enforce` tables that others refer to can be made anew."""
+def _opened(path: Path) -> sqlite3.Connection:
+    """Open a copy in a transaction; foreign keys are checked once, at its end."""
     connection = sqlite3.connect(path, isolation_level=None)
     # Safe only because nobody sees this copy: journal in memory, no fsync before the one at the end.
-    keys = f"foreign_keys = {int(enforce)}"
-    for pragma in ("journal_mode = MEMORY", "synchronous = OFF", "temp_store = MEMORY", keys):
+    for pragma in ("journal_mode = MEMORY", "synchronous = OFF", "temp_store = MEMORY", "foreign_keys = OFF"):
         connection.execute(f"PRAGMA {pragma}")
     connection.execute("BEGIN IMMEDIATE")
     return connection
+
+
+def _migrations() -> list[Path]:
+    return sorted((SQL / "migrations").glob("[0-9]*.sql"))
+
+
+@cache
+def _newest_schema() -> int:
+    return int(_migrations()[-1].name.split("_")[0])
+
+
+@cache
+def _query(name: str) -> str:
+    return (SQL / "queries" / f"{name}.sql").read_text(encoding="utf-8")
 
 
 @cache

@@ -36,7 +36,7 @@ def test_an_edition_is_dated_by_its_known_day_else_the_first_of_its_month(label:
 def test_a_second_printing_and_how_it_was_dated_are_kept() -> None:
     vintage = weo_vintage("2025-10", "2025-11-19T21:00:00Z", GIVEN)
     assert vintage == Vintage("imf-weo", "2025-10", "2025-10-14", "2025-11-19T21:00:00Z", "given")
-    assert vintage.order > weo_vintage("2025-10").order
+    assert vintage.key > weo_vintage("2025-10").key
 
 
 def test_every_known_day_is_in_the_month_of_its_label_and_in_order() -> None:

@@ -1,2 +1,3 @@
--- How many batches and figures of the newest vintages the database holds.
-SELECT (SELECT count(*) FROM etl_batch) AS batches, (SELECT count(*) FROM figure_newest) AS figures
+-- How many batches, and how many figures that hold now, the database holds.
+SELECT (SELECT count(*) FROM etl_batch) AS batches,
+       (SELECT count(*) FROM fact_gdp WHERE to_vintage IS NULL) AS figures

@@ -1,0 +1,67 @@
+"""What a vintage lost against its neighbour: economies and figures that were there and are not any more."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from history.merge import Series, Timeline
+from history.ranges import Range, as_of
+
+
+@dataclass
+class Loss:
+    """One indicator from one vintage to the next that speaks for it, in the years both speak for.
+
+    economies, figures: what the earlier has. gone: economies of which nothing is left. lost: economy -> its lost years.
+    """
+
+    earlier: str
+    later: str
+    indicator: str
+    years: frozenset[str]
+    economies: int = 0
+    figures: int = 0
+    gone: list[str] = field(default_factory=list)
+    lost: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def figures_lost(self) -> int:
+        """How many figures the later lacks."""
+        return sum(map(len, self.lost.values()))
+
+    def see(self, iso3: str, after: Mapping[str, Sequence[Range]]) -> None:
+        """Count one economy: year -> its ranges."""
+        had = [year for year in after if year in self.years and as_of(after[year], self.earlier)]
+        if not had:
+            return
+        lost = [year for year in had if as_of(after[year], self.later) is None]
+        self.economies += 1
+        self.figures += len(had)
+        if lost:
+            self.lost[iso3] = sorted(lost)
+        if len(lost) == len(had) and not any(as_of(after[y], self.later) for y in after if y in self.years):
+            self.gone.append(iso3)
+
+
+class Losses:
+    """The losses between neighbours of which at least one arrives, of some indicators."""
+
+    def __init__(self, timeline: Timeline, arriving: Collection[str], indicators: Collection[str]) -> None:
+        self.of = {name: list(_pairs(timeline, arriving, name)) for name in indicators}
+
+    def see(self, series: Series, after: Mapping[str, Sequence[Range]]) -> None:
+        """Count one series: year -> its ranges when all has arrived."""
+        for loss in self.of.get(series[0], ()):
+            loss.see(series[1], after)
+
+    def all(self) -> list[Loss]:
+        """Return those that lost anything."""
+        return [loss for losses in self.of.values() for loss in losses if loss.lost]
+
+
+def _pairs(timeline: Timeline, arriving: Collection[str], indicator: str) -> list[Loss]:
+    spoken = sorted(vintage for vintage, scopes in timeline.complete.items() if scopes.get(indicator))
+    return [Loss(one, other, indicator, timeline.complete[one][indicator] & timeline.complete[other][indicator])
+            for one, other in pairwise(spoken) if one in arriving or other in arriving]

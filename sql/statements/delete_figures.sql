@@ -1,1 +1,0 @@
-DELETE FROM figure_newest WHERE dataset = :dataset

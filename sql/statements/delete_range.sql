@@ -1,0 +1,1 @@
+DELETE FROM fact_gdp WHERE dataset = ? AND indicator = ? AND iso3 = ? AND year = ? AND from_vintage = ?

@@ -1,0 +1,1 @@
+DELETE FROM dim_scope_key WHERE dataset = :dataset AND vintage = :vintage

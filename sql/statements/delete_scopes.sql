@@ -1,0 +1,1 @@
+DELETE FROM dim_scope WHERE dataset = :dataset AND vintage = :vintage

@@ -1,0 +1,1 @@
+DELETE FROM dim_vintage WHERE dataset = :dataset AND vintage = :vintage
