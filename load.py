@@ -1,7 +1,7 @@
 """Stage 3: clean records -> the database.
 
-Puts every vintage of the current run among those that are held, judges it against them, and shows the newest picture; all or
-nothing.
+Puts every vintage of the current run among those that are held, judges it against them, and shows the newest picture;
+all or nothing.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ def body(stage: Stage) -> ExitCode:
     figures, ranges = sum(each.figures for each in outcomes), sum(each.ranges for each in outcomes)
     finish(stage, meter, before, arrivals, quarantine)
     finished(stage, f"{figures:,} figures new in {len(arrivals)} batch(es), {ranges:,} ranges of vintages written",
-             rows_in=figures, rows_out=figures, ranges=ranges, kept=kept, quarantine=[p.relative_path for p in quarantine],
-             quarantined=sum(part.rows for part in quarantine), witnesses=sum(each.witnesses for each in outcomes))
+             rows_in=figures, rows_out=figures, ranges=ranges, kept=kept, witnesses=sum(o.witnesses for o in outcomes),
+             quarantine=[p.relative_path for p in quarantine], quarantined=sum(part.rows for part in quarantine))
     return ExitCode.DONE
 
 
@@ -97,14 +97,17 @@ def judge(stage: Stage, outcomes: Sequence[Counts], accept: Sequence[str]) -> li
 
         dataset = next(iter(counts.known.values())).dataset
         for finding in gates.judge_conflicts(counts.conflicts, told) + gates.judge_losses(counts.losses, dataset, told):
-            if finding.fatal and finding.gate not in accept:
-                refused.append((finding.gate, finding.text))
+            if not finding.fatal:
+                stage.report.note(finding.text)
+            elif finding.gate in accept:
+                stage.report.warn(f"accepted by --accept {finding.gate}: {finding.text}", gate=finding.gate,
+                                  accepted=True)
             else:
-                said = f"accepted by --accept {finding.gate}: " if finding.fatal else ""
-                stage.report.warn(said + finding.text, gate=finding.gate, accepted=finding.fatal)
+                refused.append((finding.gate, finding.text))
     if refused:
         raise GateError("; ".join(f"[{gate}] {text}" for gate, text in refused[:8]),
-                        where=str(stage.workspace.database), safe="the database is as it was, the clean records are kept",
+                        where=str(stage.workspace.database),
+                        safe="the database is as it was, the clean records are kept",
                         next_command=advice(refused))
     return [part for counts in outcomes for part in quarantined(stage.workspace, counts)]
 
@@ -138,7 +141,7 @@ def describe(target: BaseTarget) -> None:
 
 
 def kept_batches(stage: Stage, current: str) -> list[Batch]:
-    """Return the batches of every run whose clean records are whole, oldest run first; others are named and left out."""
+    """Return the batches of every run whose clean records are whole, oldest first; others are named and left out."""
     found: list[Batch] = []
     for run_id in sorted(checkpoints.run_ids(stage.workspace)):
         try:

@@ -46,10 +46,13 @@ class Loss:
 
 
 class Losses:
-    """The losses between neighbours of which at least one arrives, of some indicators."""
+    """The losses between neighbours of which at least one is new.
 
-    def __init__(self, timeline: Timeline, arriving: Collection[str], indicators: Collection[str]) -> None:
-        self.of = {name: list(_pairs(timeline, arriving, name)) for name in indicators}
+    new: indicator -> the vintages that have not spoken for it before; only these indicators are looked at.
+    """
+
+    def __init__(self, timeline: Timeline, new: Mapping[str, Collection[str]]) -> None:
+        self.of = {name: list(_pairs(timeline, vintages, name)) for name, vintages in new.items()}
 
     def see(self, series: Series, after: Mapping[str, Sequence[Range]]) -> None:
         """Count one series: year -> its ranges when all has arrived."""
@@ -61,7 +64,7 @@ class Losses:
         return [loss for losses in self.of.values() for loss in losses if loss.lost]
 
 
-def _pairs(timeline: Timeline, arriving: Collection[str], indicator: str) -> list[Loss]:
+def _pairs(timeline: Timeline, new: Collection[str], indicator: str) -> list[Loss]:
     spoken = sorted(vintage for vintage, scopes in timeline.complete.items() if scopes.get(indicator))
     return [Loss(one, other, indicator, timeline.complete[one][indicator] & timeline.complete[other][indicator])
-            for one, other in pairwise(spoken) if one in arriving or other in arriving]
+            for one, other in pairwise(spoken) if one in new or other in new]

@@ -1,8 +1,8 @@
 """Arrivals among what is held: one series of one dataset at a time, for every target alike.
 
-A series is one indicator of one economy, all its years. Several arrivals, and what is held, may be of one vintage: their
-words are joined, the finer writing kept, and where they contradict each other the channel that stands first in CHANNELS
-counts. Pure: streams of rows in, ranges out, nothing but one series in memory.
+A series is one indicator of one economy, all its years. Several arrivals, and what is held, may be of one vintage:
+their words are joined, the finer writing kept, and where they contradict each other the channel that stands first in
+CHANNELS counts. Pure: streams of rows in, ranges out, nothing but one series in memory.
 """
 
 from __future__ import annotations
@@ -140,8 +140,9 @@ def walk(held: Iterator[tuple[Series, HeldSeries]], streams: Sequence[Iterator[t
 class Merge:
     """Puts arrivals among what is held of one dataset.
 
-    held: vintage key -> indicator -> years it speaks for as a whole. channels: vintage key -> the first channel that it is
-    held from. homes: vintage key -> the vintage it turned out to be, for observed days and printings that say nothing new.
+    held: vintage key -> indicator -> years it speaks for as a whole. channels: vintage key -> the first channel that it
+    is held from. homes: vintage key -> the vintage it turned out to be, for observed days and printings that say nothing
+    new.
     """
 
     def __init__(self, held: Mapping[str, Mapping[str, Years]], channels: Mapping[str, str],
@@ -204,6 +205,11 @@ class Merge:
             return self._joined_word(vintage, series, held, arrived)
         return held_word(vintage, self.channels.get(vintage, ""), self.held[vintage], series[0], held)
 
+    def new_to(self, indicator: str) -> set[str]:
+        """Return the arriving vintages that have not spoken for an indicator before."""
+        spoke = {self.home(vintage) for vintage, scopes in self.held.items() if scopes.get(indicator)}
+        return set(self.members) - spoke
+
     @property
     def moved_away(self) -> list[str]:
         """The held vintages that turned out to be others."""
@@ -253,9 +259,9 @@ def held_word(vintage: str, channel: str, complete: Mapping[str, Years], indicat
     years = complete.get(indicator, frozenset())
     figures = {}
     for year, ranges in held.ranges.items():
-        if year in years or vintage in held.spoken.get(year, ()):
-            if (figure := as_of(ranges, vintage)) is not None:
-                figures[year] = figure
+        spoke = year in years or vintage in held.spoken.get(year, ())
+        if spoke and (figure := as_of(ranges, vintage)) is not None:
+            figures[year] = figure
     return Said(channel, years, figures, {})
 
 

@@ -7,14 +7,14 @@ from itertools import pairwise
 
 from history.model import OBSERVED, Vintage
 
-Pair = tuple[str, str]  # keys of two vintages of one dataset: the one that would stay, the one that would turn out to be it
+Pair = tuple[str, str]  # keys of two vintages of a dataset: the one that would stay, the one that would turn out to be it
 
 
 def candidates(vintages: Mapping[str, Vintage], arriving: Collection[str]) -> list[Pair]:
     """Return the pairs worth comparing, at least one of each arriving: the likeliest home of a vintage first.
 
-    A later printing may be the same as an earlier one of its label. An observed day may be the same as any edition before
-    it, or as the observed day just before it.
+    A later printing may be the same as an earlier one of its label. An observed day may be the same as any edition
+    before it, or as the observed day just before it.
     """
     ordered = sorted(vintages)
     previous = {later: earlier for earlier, later in pairwise(ordered)}

@@ -1,8 +1,8 @@
 """Value ranges: how every vintage of a figure is kept in few rows, and how one more vintage is put among them.
 
-A figure is kept as half-open ranges of vintages [start, end), end None while it holds: the maximal runs of equal figures
-over the vintages that speak for it. A vintage that speaks and has no figure ends a range; one that does not speak for it
-changes nothing. Vintages are the texts that history.model.Vintage.key makes: comparing them is their order.
+A figure is kept as half-open ranges of vintages [start, end), end None while it holds: the maximal runs of equal
+figures over the vintages that speak for it. A vintage that speaks and has no figure ends a range; one that does not
+speak for it changes nothing. Vintages are the texts that history.model.Vintage.key makes: comparing them is their order.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-# value_text, decimals, forecast ("1", "0", "" where untold): texts, as clean parts write them. The decimals count as part of
+# value_text, decimals, forecast ("1", "0", "" where untold): texts, as clean parts write them. The decimals are part of
 # what was said: else a range that is split could not tell how precisely each half was written.
 Figure = tuple[str, str, str]
 
@@ -65,7 +65,7 @@ def put(ranges: Sequence[Range], speakers: Sequence[str], said: Mapping[str, Fig
     if not tail or (len(tail) == sum(spoken) and _all_before(ranges, tail[0])):
         return continued(ranges, tail, [said[speaker] for speaker in tail])
     held = expanded(ranges, speakers)
-    return compressed(speakers, [said[v] if v in said else old for v, old in zip(speakers, held, strict=True)])
+    return compressed(speakers, [said.get(v, old) for v, old in zip(speakers, held, strict=True)])
 
 
 def _all_before(ranges: Sequence[Range], vintage: str) -> bool:

@@ -62,7 +62,8 @@ class _Trust(IntEnum):
 class Country:
     """An economy: ISO 3166-1 alpha-3 and alpha-2, short English name, one of REGIONS, UN M49 subregion and code.
 
-    other_names: other names that the datasets know it by. XKX (Kosovo) and CHI (Channel Islands) are not ISO's own: the one is user-assigned, the other the World Bank's.
+    other_names: other names that the datasets know it by. XKX (Kosovo) and CHI (Channel Islands) are not ISO's own: the
+    one is user-assigned, the other the World Bank's.
     """
 
     iso3: str

@@ -2,8 +2,8 @@
 
 To add one, put NAME.py into this folder with one class named Target that has the methods of BaseTarget below, and call
 it with `python load.py --target NAME`. publish() writes figures and the ledger's rows in one transaction; a batch that
-the ledger holds is not written again. What is put where is decided in history/ and targets/_publish.py, which every target
-that knows the schema shares. SQL lives in sql/, as files.
+the ledger holds is not written again. What is put where is decided in history/ and targets/_publish.py, which every
+target that knows the schema shares. SQL lives in sql/, as files.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ Row = dict[str, Any]
 class Batch:
     """One vintage, clean: what publish() takes.
 
-    scopes: what it speaks for. main: the indicator that is judged, GDP where it has it. picture_year: of its picture, 0 where
-    each cell carries its own. rows: makes its clean records, as texts ordered by indicator, iso3 and year, as often as
-    asked. accepted: gates let through by hand.
+    scopes: what it speaks for. main: the indicator that is judged, GDP where it has it. picture_year: of its picture, 0
+    where each cell carries its own. rows: makes its clean records, as texts ordered by indicator, iso3 and year, as
+    often as asked. accepted: gates let through by hand.
     """
 
     vintage: Vintage

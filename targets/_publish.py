@@ -68,11 +68,12 @@ def read_known(store: Store, dataset: str) -> Known:
         vintage = Vintage(dataset, **row)
         known.vintages[vintage.key], known.complete[vintage.key] = vintage, {}
     for row in store.query("scopes", {"dataset": dataset}):
-        years = frozenset(map(str, range(row["first_year"], row["last_year"] + 1))) if row["first_year"] else frozenset()
+        years = range(row["first_year"], row["last_year"] + 1) if row["first_year"] else ()
         scopes = known.complete[row["vintage"]]
-        scopes[row["indicator"]] = scopes.get(row["indicator"], frozenset()) | years
+        scopes[row["indicator"]] = scopes.get(row["indicator"], frozenset()).union(map(str, years))
     for row in store.query("channels", {"dataset": dataset}):
-        known.channels[row["vintage"]] = min(known.channels.get(row["vintage"], row["channel"]), row["channel"], key=rank)
+        vintage, channel = row["vintage"], row["channel"]
+        known.channels[vintage] = min(known.channels.get(vintage, channel), channel, key=rank)
     return known
 
 
@@ -130,7 +131,7 @@ def runs(years: Collection[str]) -> Iterator[tuple[int, int]]:
 
 
 def _write_ranges(store: Store, dataset: str, merge: Merge, judged: Collection[str], counts: Counts) -> None:
-    losses = Losses(merge.timeline, set(merge.members), judged)
+    losses = Losses(merge.timeline, {name: merge.new_to(name) for name in judged})
     gone: list[Sequence[Any]] = []
     new: list[Sequence[Any]] = []
     spoken: list[Sequence[Any]] = []

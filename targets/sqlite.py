@@ -214,8 +214,9 @@ class Target(BaseTarget):
 
     def describe(self, countries: Iterable[Country], version: str) -> None:
         """Write the country dimension: INSERT or UPDATE by iso3."""
-        rows = [asdict(country) | {"region_version": version, "other_names": json.dumps(country.other_names, ensure_ascii=False)}
-                for country in countries]
+        rows = [asdict(country) | {
+            "region_version": version, "other_names": json.dumps(country.other_names, ensure_ascii=False)}
+            for country in countries]
         with self._named():
             self._db.executemany(_statement("upsert_country"), rows)
 
