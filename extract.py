@@ -209,7 +209,7 @@ def fetch_one(stage: Stage, request: Request, archive: Archive, http: Http, befo
         raise SourceUnreachable(f"{request.source} gave no document")
     fetched = Fetched(request.source, source, entry.id, documents, fingerprints(source, documents))
     if before is None or before.inputs != fetched.fingerprints:
-        fetched.batches = staging.stage_all(stage, source, documents)
+        fetched.batches = staging.stage_all(stage, source, documents, refuse_future)
     return fetched
 
 
@@ -255,7 +255,7 @@ def again_from_archive(stage: Stage, meter: Meter, archive: Archive, code: str,
     started(stage, f"parsing archive {archive_id} again")
     fetched = Fetched(name, source, archive_id, documents, fingerprints(source, documents),
                       list(run.facts["fallbacks"]) if run else [])
-    fetched.batches = staging.stage_all(stage, source, documents)
+    fetched.batches = staging.stage_all(stage, source, documents, refuse_future)
     parameters = run.parameters if run else {"from_archive": archive_id, "year": stage.options.year}
     return finish(stage, meter, parameters, code, fetched, run.run_id if run else "")
 
@@ -274,13 +274,13 @@ def refuse_older(stage: Stage, fallbacks: Sequence[str], vintage: Vintage) -> No
             safe="the picture and the database are as they were", next_command="python etl_process.py   # later")
 
 
-def refuse_future(batches: Sequence[staging.StagedBatch]) -> None:
-    """Refuse an edition dated after today, which would stand before every real one. Raises UsageError."""
+def refuse_future(vintage: Vintage) -> None:
+    """Refuse an edition or printing dated after today, which would stand before every real one. Raises UsageError."""
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%d")  # a publisher may be ahead of UTC
-    for batch in batches:
-        if batch.vintage.published > tomorrow:
-            raise UsageError(f"{staging.described(batch.vintage)} is of the future: {batch.vintage.published}",
-                             safe="nothing was changed", next_command="name the edition it is, with --vintage YYYY-MM")
+    day = max(vintage.published, vintage.updated)[:10]
+    if day > tomorrow:
+        raise UsageError(f"{staging.described(vintage)} is of the future: {day}", safe="nothing was changed",
+                         next_command="name the edition it is, with --vintage YYYY-MM")
 
 
 def finish(stage: Stage, meter: Meter, parameters: dict[str, Any], code: str, fetched: Fetched,
@@ -289,7 +289,6 @@ def finish(stage: Stage, meter: Meter, parameters: dict[str, Any], code: str, fe
     workspace, batches = stage.workspace, fetched.batches
     newest = max(range(len(batches)), key=lambda at: batches[at].vintage.key)
     chosen = batches[newest]
-    refuse_future(batches)
     staging.refuse_year(chosen, stage.options.year)
     refuse_older(stage, fetched.fallbacks, chosen.vintage)
     picture = staging.write_raw_picture(workspace, chosen, fetched.name)

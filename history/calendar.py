@@ -8,7 +8,8 @@ Pure: no clock, no file.
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime
+from typing import NamedTuple
 
 from history.model import STATED, Vintage
 from rules.records import ACTUAL, FORECAST, UNKNOWN
@@ -55,8 +56,25 @@ _MONTHS = ("january", "february", "march", "april", "may", "june", "july", "augu
 _LABEL = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])")
 _MONTH_AND_YEAR = re.compile(r"([A-Za-z]+)[\s,]+([0-9]{4})")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ].*)?")
+_DATED_LABEL = re.compile(r"[0-9]{4}(?:-[0-9]{2}(?:-[0-9]{2})?)?")
+_PRINTING = re.compile(r"(.+)\+([0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9][0-9A-Z:.+-]*)?)")
+_SLUG_TIME = re.compile(r"(?<=T[0-9]{2})-([0-9]{2})-([0-9]{2})")  # "T21-00-00Z": a folder's name has no colon
 _CALENDAR_YEAR = re.compile(r"(?:FY ?)?((?:19|20)[0-9]{2})(?:\.0*)?", re.IGNORECASE)
 _FISCAL_YEAR = re.compile(r"(?:FY ?)?((?:19|20)[0-9]{2})[/-]([0-9]{2}|[0-9]{4})\.?", re.IGNORECASE)
+
+
+class Printing(NamedTuple):
+    """A vintage as a person names it: "2022-10", or "2022-10+2022-11-30" for a later printing of the same edition.
+
+    updated: ISO date, or time in UTC to the second, "" for the first printing.
+    """
+
+    label: str
+    updated: str = ""
+
+    def __str__(self) -> str:
+        """Return it as it is typed."""
+        return f"{self.label}+{self.updated}" if self.updated else self.label
 
 
 def weo_vintage(label: str, updated: str = "", dating: str = STATED) -> Vintage:
@@ -64,7 +82,7 @@ def weo_vintage(label: str, updated: str = "", dating: str = STATED) -> Vintage:
 
     updated: ISO date or time of a later printing, "" for the first. Raises ValueError for a label of another form.
     """
-    label = parse_vintage_option(label)
+    label = _weo_label(label, label)
     return Vintage(WEO, label, WEO_PUBLISHED.get(label, f"{label}-01"), updated, dating)
 
 
@@ -88,11 +106,68 @@ def weo_label_of_date(text: str) -> str:
     return f"{date.fromisoformat(text[:10]):%Y-%m}"
 
 
-def parse_vintage_option(text: str) -> str:
-    """Return the label in what a person typed after --vintage. Raises ValueError with a sentence for that person."""
-    label = text.strip()
+def parse_vintage_option(text: str) -> Printing:
+    """Return the edition and printing in what a person typed after --vintage.
+
+    Raises ValueError with a sentence for that person.
+    """
+    printing = parse_printing(text)
+    _weo_label(printing.label, text)
+    return printing
+
+
+def parse_printing(text: str) -> Printing:
+    """Split LABEL+UPDATED, for labels of any form: only at a "+" that an ISO date or time follows at the end.
+
+    The update is written as instant() writes it; a time may also be as in the name of a vintage's folder,
+    "T21-00-00Z". Raises ValueError with a sentence for one that is no real date, or before the edition's month.
+    """
+    text = text.strip()
+    found = _PRINTING.fullmatch(text)
+    if not found:
+        return Printing(text)
+    label = found[1].strip()
+    try:
+        updated = instant(_SLUG_TIME.sub(r":\1:\2", found[2].replace(" ", "T")))
+    except ValueError as error:
+        raise ValueError(f"{text!r} names an update that is no date: {found[2]}") from error
+    if updated[:7] < first_day(label)[:7]:
+        raise ValueError(f"{text!r} names an update of {updated[:10]}, before the edition's own month")
+    return Printing(label, updated)
+
+
+def first_day(label: str) -> str:
+    """Return the first day that a label names, "2022-10-01" for "2022-10" and "2022-01-01" for "2022".
+
+    Returns "" for a label that is no date, such as "v2", or "2024-25" for a season.
+    """
+    day = f"{label}-01-01"[:10] if _DATED_LABEL.fullmatch(label) else ""
+    try:
+        return date.fromisoformat(day).isoformat()
+    except ValueError:
+        return ""
+
+
+def instant(text: str) -> str:
+    """Return an ISO date as it is ("2025-10-14") and a time in UTC to the second ("2025-11-19T21:00:00Z").
+
+    A time without a zone is taken as UTC. Raises ValueError for anything else.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+        if len(text) <= len("2025-10-14"):
+            return moment.date().isoformat()
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{text[:40]!r} is no date") from error
+    return moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+
+
+def _weo_label(label: str, typed: str) -> str:
+    label = label.strip()
     if not _LABEL.fullmatch(label):
-        raise ValueError(f"A vintage is a year and a month, such as 2025-10; {text!r} is not")
+        raise ValueError("A vintage is a year and a month, such as 2025-10, with the day of its update for a later "
+                         f"printing, such as 2022-10+2022-11-30; {typed!r} is not")
     return label
 
 

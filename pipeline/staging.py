@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from history.model import Scope, Vintage, safe_name
 from pipeline.checkpoints import Manifest, Part, balanced, make_part
 from pipeline.documents import RawDocument
-from pipeline.errors import SourceNonsense, UsageError
+from pipeline.errors import SourceError, SourceNonsense, UsageError
 from pipeline.parts import write_parts
 from pipeline.stage import Stage
 from rules.cleaning import parse_number
@@ -58,13 +59,39 @@ class StagedBatch:
         }
 
 
-def stage_all(stage: Stage, source: BaseSource, documents: Sequence[RawDocument]) -> list[StagedBatch]:
-    """Parse the documents and write every batch. Raises SourceNonsense where they hold no figure."""
-    batches = [stage_batch(stage, source, batch, documents[0].fetched_at) for batch in source.parse(documents)]
-    if not any(batch.balance.get("out") for batch in batches):
-        raise SourceNonsense("The source has no figures in it", where=documents[0].url,
-                             safe="the database and every earlier result")
+def stage_all(stage: Stage, source: BaseSource, documents: Sequence[RawDocument],
+              check: Callable[[Vintage], None]) -> list[StagedBatch]:
+    """Parse the documents and write every batch that `check` lets pass; a refusal leaves no part of any behind.
+
+    Raises SourceNonsense where they hold no figure.
+    """
+    batches = []
+    with none_left_if_refused(stage.workspace):
+        for batch in source.parse(documents):
+            check(batch.vintage)
+            batches.append(stage_batch(stage, source, batch, documents[0].fetched_at))
+        if not any(batch.balance.get("out") for batch in batches):
+            raise SourceNonsense("The source has no figures in it", where=documents[0].url,
+                                 safe="the database and every earlier result")
     return batches
+
+
+@contextmanager
+def none_left_if_refused(workspace: Workspace) -> Iterator[None]:
+    """Remove the parts that were written inside, where a refusal ends it; those of earlier runs stay.
+
+    Why: the third of three files may be the one that is refused, and the message says that nothing was changed.
+    """
+    folders = (workspace.staged, workspace.quarantine)
+    before = {path for folder in folders for path in folder.rglob("*")}
+    try:
+        yield
+    except (UsageError, SourceError):
+        made = {path for folder in folders for path in folder.rglob("*")} - before
+        for path in sorted(made, reverse=True):  # what is in a folder before the folder
+            with suppress(OSError):  # the refusal is what matters
+                path.rmdir() if path.is_dir() else path.unlink()
+        raise
 
 
 def stage_batch(stage: Stage, source: BaseSource, batch: VintageBatch, fetched_at: str) -> StagedBatch:

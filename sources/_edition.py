@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
-from history.calendar import weo_label_of_date, weo_vintage
+from history.calendar import instant, weo_label_of_date, weo_vintage
 from history.model import Vintage
 
 
@@ -20,12 +18,7 @@ def vintage_of_dates(published: str, updated: str) -> Vintage:
 
 
 def _instant(text: str, name: str) -> str:
-    """Return a date as it is ("2025-10-14") and a time in UTC to the second ("2025-11-19T21:00:00Z")."""
     try:
-        moment = datetime.fromisoformat(text)
-        if len(text) <= len("2025-10-14"):
-            return moment.date().isoformat()
-        moment = moment.astimezone(UTC) if moment.tzinfo else moment
-    except (ValueError, OverflowError) as error:
+        return instant(text)
+    except ValueError as error:
         raise ValueError(f"{name} is {text[:40]!r}, which is no date") from error
-    return moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"

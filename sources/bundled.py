@@ -62,18 +62,25 @@ class Source(BaseSource):
 
 
 def _label(text: str) -> str:
+    """Return the label in --vintage. Raises UsageError for another form, and for a printing other than the first."""
     try:
-        return parse_vintage_option(text)
+        printing = parse_vintage_option(text)
     except ValueError as error:
         raise UsageError(str(error), safe="nothing was read or changed",
                          next_command="python extract.py --source bundled --vintage 2025-10") from error
+    if printing.updated:
+        raise UsageError(f"--vintage {printing}: the bundle holds the first printing of each edition only, and "
+                         "no later one", safe="nothing was read or changed",
+                         next_command=f"python extract.py --source bundled --vintage {printing.label}   "
+                         "# or --source weo with the file of that printing")
+    return printing.label
 
 
 def _opened(document: RawDocument, where: str) -> Bundle:
     try:
         bundle = decode(document.body)
         for label in bundle.vintages:
-            parse_vintage_option(label)
+            weo_vintage(label)
         return bundle
     except (BundleDamaged, ValueError) as error:
         raise _nonsense(f"The bundled vintages cannot be read: {error}", where) from error

@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from history.calendar import last_actual_year, status_of
+from history.calendar import first_day, last_actual_year, parse_printing, status_of
 from history.model import GIVEN, OBSERVED, STATED, Scope, Vintage
 from pipeline.documents import RawDocument
 from pipeline.errors import SourceNonsense, UsageError
@@ -23,6 +23,7 @@ from rules.indicators import DEFAULT, INDICATORS, canonical
 from rules.records import UNKNOWN, Quarantined, StagedRecord
 from sources import BaseSource, Request, VintageBatch
 from sources._columns import Columns, recognise
+from sources._file_edition import agrees, month_in_name
 from sources._files import file_document, require_files
 from sources._marks import Undecidable
 from sources._sheet import OLE2_MAGIC, ZIP_MAGIC
@@ -34,9 +35,8 @@ from sources._unpack import is_packed, open_unpacked
 if TYPE_CHECKING:
     from pipeline.http import Http
 
-LABEL = re.compile(r"[0-9A-Za-z][0-9A-Za-z._+-]{0,63}")
+LABEL = re.compile(r"[0-9A-Za-z][0-9A-Za-z._+-]{0,63}?(?:\+[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9A-Z:.+-]{1,32})?)?")
 MIDNIGHT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]00:00:00(?:\.0+)?(?:Z|\+00:00)?")
-DAY = re.compile(r"[0-9]{4}(?:-[0-9]{2}(?:-[0-9]{2})?)?")
 YEAR = re.compile(r"(?:YR)?([0-9]{4})(?:\.0+)?")
 CODE = re.compile(r"[A-Z]{3}|[0-9]{3}|GX?[0-9]{2,5}")  # the last are the IMF's groups since October 2025
 MOST_VINTAGES = 500  # the file is read once for each
@@ -210,8 +210,12 @@ class _File:
                           next_command=self._next("--columns vintage=COLUMN   # such as 2025-10 in each row"))
 
     def _vintage(self, label: str, dating: str) -> Vintage:
-        published = f"{label}-01-01"[:10] if DAY.fullmatch(label) else ""
-        return Vintage(self.dataset, label, published, "", dating)
+        try:
+            label, updated = parse_printing(label)
+        except ValueError as error:
+            raise UsageError(f"{self.name}: {error}", where=self.name, safe=SAFE, next_command=self._next(
+                "--vintage 2022-10+2022-11-30") if dating == GIVEN else "write it as 2022-10+2022-11-30") from error
+        return Vintage(self.dataset, label, first_day(label), updated, dating)
 
     def batches(self) -> Iterator[VintageBatch]:
         """Yield the file's batches, oldest vintage first; the rows that cannot be read go with the first."""
@@ -223,7 +227,12 @@ class _File:
         if given and not LABEL.fullmatch(given):
             raise UsageError(f"--vintage {given[:80]!r} is no label: letters, digits, '.', '-', '+' and '_' make one",
                              where="--vintage", safe=SAFE, next_command=self._next("--vintage 2025-10"))
-        yield self._batch(self._vintage(given or self.day, GIVEN if given else OBSERVED), None, first=True)
+        vintage, month = self._vintage(given or self.day, GIVEN if given else OBSERVED), month_in_name(self.name)
+        if given and month and not agrees(month, parse_printing(given)):
+            raise UsageError(f"--vintage {given} contradicts the name of the file, {self.name}, which speaks of "
+                             f"{month}", where=self.name, safe=SAFE, next_command=self._next(
+                                 f"--vintage {month}   # or rename the file, where its name is wrong"))
+        yield self._batch(vintage, None, first=True)
 
     def _batch(self, vintage: Vintage, texts: frozenset[str] | None, *, first: bool) -> VintageBatch:
         years: dict[str, set[int]] = {}

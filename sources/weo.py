@@ -2,7 +2,7 @@
 
 Text of any encoding, tab, comma or semicolon separated (the IMF's ".xls" is such text), and .xlsx. The edition is read
 from the file's own last line, and in the files of the IMF's data portal, which have none, from the column
-PUBLICATION_DATE; never from the file's name.
+PUBLICATION_DATE; never from the file's name, which can only contradict it.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from history.calendar import last_actual_year, parse_vintage_option, status_of, weo_label, weo_vintage
-from history.model import GIVEN, STATED, Scope, Vintage
+from history.calendar import last_actual_year, status_of
+from history.model import Scope, Vintage
 from pipeline.documents import RawDocument
-from pipeline.errors import SourceNonsense, UsageError
+from pipeline.errors import SourceNonsense
 from rules.indicators import DEFAULT, MAIN, WEO_SUBJECTS, canonical
 from rules.records import Quarantined, StagedRecord
 from sources import BaseSource, Request, VintageBatch
-from sources._edition import vintage_of_dates
+from sources._file_edition import EDITION, SAFE, Evidence, decide
 from sources._files import file_document, require_files
 from sources._marks import Marks, Undecidable
 from sources._text import Decimals
@@ -31,17 +31,10 @@ from sources._weo_grid import PLACES, Block, Grid, Layout, normalised, read_grid
 if TYPE_CHECKING:
     from pipeline.http import Http
 
-_MONTH = "January|February|March|April|May|June|July|August|September|October|November|December"
-EDITION = re.compile(rf"World Economic Outlook (?:\(WEO\) )?Database\W{{1,4}}((?:{_MONTH}) [0-9]{{4}})", re.IGNORECASE)
-SOURCE = re.compile(rf"(?:Source: )?(?:(?:IMF|International Monetary Fund), )?World Economic Outlook,? "
-                    rf"\(?((?:{_MONTH}) [0-9]{{4}})\)?\.?", re.IGNORECASE)  # a line of its own, nothing beside it
-NAME_HINT = re.compile(r"WEO_?(Apr|Sep|Oct)[a-z]*([0-9]{4})|WEO.*?((?:19|20)[0-9]{2})-(0[1-9]|1[0-2])", re.IGNORECASE)
-HINT_MONTHS = {"apr": "04", "sep": "09", "oct": "10"}
 FOOTNOTES = ("note:", "notes:", "source:", "sources:")
 DIGIT = re.compile("[0-9]")
 GROUP = re.compile(r"GX?[0-9]{2,5}")  # "G001" is the world: the data portal's files have groups among the countries
 WHOLE_ECONOMIES, WHOLE_SUBJECTS = 180, 5  # at least these make a file a whole database
-SAFE = "nothing was changed"
 
 # What the IMF gives these subjects in, in every edition: for files that were stripped of the columns Units and Scale.
 USUAL = {
@@ -127,61 +120,21 @@ class _File:
 
     # --- the edition ----------------------------------------------------------------------------------------------
 
-    def _dated(self) -> Vintage | None:
-        """Return the edition that the columns of the data portal's files state, None for files without them."""
-        dates = {(layout.cell(row, "published"), layout.cell(row, "updated"))
-                 for layout, rows in ((block.layout, block.rows) for block in self.blocks) if "published" in layout.at
-                 for _, row in rows} - {("", "")}
-        if len(dates) > 1:
-            raise self._nonsense(f"mixes {len(dates)} editions: {', '.join(sorted(map(' '.join, dates)))[:200]}")
-        try:
-            return vintage_of_dates(*dates.pop()) if dates else None
-        except ValueError as error:
-            raise self._nonsense(f"does not say its edition: {error}") from error
-
     def _vintage(self) -> Vintage:
+        dates: set[tuple[str, str]] = set()
+        last_actuals: Counter[str] = Counter()
+        for block in self.blocks:
+            at = block.layout
+            if "published" in at.at:
+                dates |= {(at.cell(row, "published"), at.cell(row, "updated")) for _, row in block.rows}
+            if "start" in at.at:
+                last_actuals.update(at.cell(row, "start") for _, row in block.rows)
         lines = [" ".join(line.split()) for line in self.grid.tail]
-        stated = {weo_label(found) for line in lines for found in EDITION.findall(line)}
-        stated |= {weo_label(found[1]) for line in lines if (found := SOURCE.fullmatch(line))}
-        if len(stated) > 1:
-            raise self._nonsense(f"names more than one edition in its last lines: {', '.join(sorted(stated))}")
-        given, dated = self._given(), self._dated()
-        if dated and stated - {dated.label}:
-            raise self._nonsense(f"states {dated.label} in PUBLICATION_DATE and names {min(stated)} elsewhere")
-        if dated:
-            stated = {dated.label}
-        if not stated:
-            if not given:
-                raise UsageError(
-                    f"{self.name} does not name its edition: the line 'International Monetary Fund, World Economic "
-                    "Outlook Database, October 2022' is not among its last lines", where=self.name, safe=SAFE,
-                    next_command=f"python extract.py --source weo --input {self.name} --vintage YYYY-MM")
-            self._check_hint(given, "--vintage says")
-            return weo_vintage(given, dating=GIVEN)
-        label = stated.pop()
-        if given and given != label:
-            raise UsageError(f"--vintage {given} contradicts the file's own "
-                             f"{'dates, which are of' if dated else 'last line, which names'} {label}",
-                             where=self.name, safe=SAFE,
-                             next_command=f"python extract.py --source weo --input {self.name}")
-        self._check_hint(label, "its own dates say" if dated else "its last line names")
-        return dated or weo_vintage(label, dating=STATED)
-
-    def _given(self) -> str:
-        text = self.parameters.get("vintage", "")
-        try:
-            return parse_vintage_option(text) if text else ""
-        except ValueError as error:
-            raise UsageError(str(error), where="--vintage", safe=SAFE,
-                             next_command=f"python extract.py --source weo --input {self.name} --vintage YYYY-MM"
-                             ) from error
-
-    def _check_hint(self, label: str, by: str) -> None:
-        found = NAME_HINT.search(self.name)
-        if found:
-            hint = f"{found[2]}-{HINT_MONTHS[found[1].lower()]}" if found[1] else f"{found[3]}-{found[4]}"
-            if hint != label:
-                self.warnings.append(f"The name {self.name} speaks of {hint}, but {by} {label}, which counts")
+        told = Evidence(self.name, self.parameters.get("vintage", ""), lines, frozenset(dates - {("", "")}),
+                        last_actuals)
+        vintage, warnings = decide(told)
+        self.warnings += warnings
+        return vintage
 
     # --- what the rows are ----------------------------------------------------------------------------------------
 

@@ -142,7 +142,8 @@ def test_one_vintage_can_be_asked_for() -> None:
     ({"vintage": "2019-04"}, "2021-04, 2021-10, 2022-04, 2022-10, 2023-04, 2023-10, 2024-04, 2024-10, 2025-04, "
                              "2025-10 and no 2019-04"),
     ({"vintage": "October 2025"}, "A vintage is a year and a month, such as 2025-10"),
-], ids=["indicator", "near miss", "vintage", "no vintage at all"])
+    ({"vintage": "2022-10+2022-11-30"}, "--vintage 2022-10+2022-11-30: the bundle holds the first printing of each"),
+], ids=["indicator", "near miss", "vintage", "no vintage at all", "a later printing"])
 def test_what_it_does_not_hold_is_a_usage_error_that_names_what_it_holds(asked: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError) as raised:
         batches(**asked)

@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 
 from history.calendar import (
     WEO_PUBLISHED,
+    Printing,
+    first_day,
     last_actual_year,
+    parse_printing,
     parse_vintage_option,
     status_of,
     weo_label,
@@ -74,9 +77,58 @@ def test_other_texts_are_no_day(text: str) -> None:
         weo_label_of_date(text)
 
 
-@pytest.mark.parametrize(("text", "label"), [("2025-10", "2025-10"), (" 2019-04 ", "2019-04")])
-def test_a_label_as_typed(text: str, label: str) -> None:
-    assert parse_vintage_option(text) == label
+@pytest.mark.parametrize(("text", "label", "updated"), [
+    ("2025-10", "2025-10", ""), (" 2019-04 ", "2019-04", ""), ("2022-10+2022-11-30", "2022-10", "2022-11-30"),
+    ("2022-10+2022-10-01", "2022-10", "2022-10-01"), (" 2022-10+2023-01-02 ", "2022-10", "2023-01-02"),
+    ("2025-10+2025-11-19T21:00:00Z", "2025-10", "2025-11-19T21:00:00Z"),
+    ("2025-10+2025-11-19T21-00-00Z", "2025-10", "2025-11-19T21:00:00Z"),
+    ("2025-10+2025-11-19 21:00", "2025-10", "2025-11-19T21:00:00Z"),
+    ("2025-10+2025-11-20T01:00:00.5+04:00", "2025-10", "2025-11-19T21:00:00Z"),
+])
+def test_a_vintage_as_typed(text: str, label: str, updated: str) -> None:
+    assert parse_vintage_option(text) == Printing(label, updated) == parse_printing(text)
+
+
+@pytest.mark.parametrize("vintage", [weo_vintage("2022-10"), weo_vintage("2022-10", "2022-11-30"),
+                                     weo_vintage("2025-10", "2025-11-19T21:00:00Z")], ids=lambda each: each.slug)
+def test_the_name_of_a_vintages_folder_and_what_is_typed_are_one(vintage: Vintage) -> None:
+    printing = parse_vintage_option(vintage.slug)
+    assert weo_vintage(*printing) == vintage
+    assert parse_vintage_option(str(printing)) == printing
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    ("2022-10+2022-13-01", "names an update that is no date: 2022-13-01"),
+    ("2022-10+2022-02-30", "names an update that is no date: 2022-02-30"),
+    ("2022-10+2022-11-30T25:00", "names an update that is no date: 2022-11-30T25:00"),
+    ("2022-10+2022-09-30", "an update of 2022-09-30, before the edition's own month"),
+    ("2022-10+2022-10-01T00:30+01:00", "an update of 2022-09-30, before the edition's own month"),
+    ("2022-10+", "A vintage is a year and a month"), ("2022-10+later", "A vintage is a year and a month"),
+    ("2022-10+2022-11", "A vintage is a year and a month"), ("+2022-11-30", "A vintage is a year and a month"),
+    ("2022-10+2022-11-30+2022-12-01", "A vintage is a year and a month"),
+    ("2022+2022-11-30", "A vintage is a year and a month"),
+])
+def test_a_printing_that_cannot_be_is_refused_with_a_sentence(text: str, words: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(words)):
+        parse_vintage_option(text)
+
+
+@pytest.mark.parametrize(("text", "label", "updated"), [
+    ("v1+b", "v1+b", ""), ("v1+b+2022-11-30", "v1+b", "2022-11-30"), ("a+2022", "a+2022", ""),
+    ("2022-11-30", "2022-11-30", ""), ("2022-01-01+2022-11-30", "2022-01-01", "2022-11-30"),
+    ("a+2022-01-01+2022-11-30", "a+2022-01-01", "2022-11-30"), ("a+2022-11-30b", "a+2022-11-30b", ""),
+    ("2024-25+2024-12-01", "2024-25", "2024-12-01"), ("2022+2022-01-01", "2022", "2022-01-01"), ("", "", ""),
+])
+def test_any_label_is_split_only_where_a_date_ends_it(text: str, label: str, updated: str) -> None:
+    assert parse_printing(text) == Printing(label, updated)
+
+
+@pytest.mark.parametrize(("label", "day"), [
+    ("2022", "2022-01-01"), ("2022-10", "2022-10-01"), ("2022-10-11", "2022-10-11"), ("2024-25", ""),
+    ("2023-02-30", ""), ("v2", ""), ("", ""), ("20221011", ""),
+])
+def test_the_first_day_of_a_label(label: str, day: str) -> None:
+    assert first_day(label) == day
 
 
 @pytest.mark.parametrize("text", ["", "2025", "2025-13", "2025-00", "2025-4", "25-10", "October 2025", "2025-10-14",

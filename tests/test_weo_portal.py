@@ -13,7 +13,7 @@ import openpyxl
 import pytest
 
 from history.calendar import WEO_PUBLISHED
-from history.model import STATED
+from history.model import GIVEN, STATED
 from pipeline.errors import SourceNonsense, UsageError
 from sources import Request, VintageBatch
 from sources._edition import vintage_of_dates
@@ -126,6 +126,29 @@ def test_dates_that_contradict_each_other_or_say_nothing_are_refused(saved: Call
         read(saved(LABELS, [with_labels("FJI", "Fiji", "NGDPD", GDP, *figures(dates=("soon", "")))]))
     with pytest.raises(UsageError, match="--vintage 2025-04 contradicts the file's own dates, which are of 2025-10"):
         read(saved(LABELS, [with_labels(*row) for row in ROWS]), vintage="2025-04")
+
+
+@pytest.mark.parametrize("given", ["2025-10", "2025-10+2025-11-19", "2025-10+2025-11-19T21:00:00Z",
+                                   "2025-10+2025-11-19T21-00-00Z", "2025-10+2025-11-19T22:00:00+01:00"])
+def test_a_given_printing_may_confirm_the_dates(saved: Callable[..., Path], given: str) -> None:
+    assert read(saved(LABELS, [with_labels(*row) for row in ROWS]), given).vintage == vintage_of_dates(*DATES)
+
+
+def test_a_given_printing_that_contradicts_the_dates_is_refused(saved: Callable[..., Path]) -> None:
+    path = saved(LABELS, [with_labels(*row) for row in ROWS])
+    with pytest.raises(UsageError, match=r"own dates, which are of 2025-10\+2025-11-19T21:00:00Z") as caught:
+        read(path, "2025-10+2025-11-30")
+    assert caught.value.next_command.endswith("--vintage 2025-10+2025-11-19T21:00:00Z")
+    undated = [*ROWS[0][:4], *figures(dates=(DATES[0], ""))]
+    vintage = read(saved(LABELS, [with_labels(*undated)]), "2025-10+2025-11-30").vintage
+    assert (vintage.label, vintage.updated, vintage.dating) == ("2025-10", "2025-11-30", GIVEN)
+
+
+def test_a_name_that_contradicts_the_dates_is_refused(saved: Callable[..., Path]) -> None:
+    path = saved(LABELS, [with_labels(*row) for row in ROWS], "WEO_2025-04.csv")
+    with pytest.raises(UsageError, match=r"WEO_2025-04.csv speaks of 2025-04, but its own dates say 2025-10"):
+        read(path)
+    assert len(read(path, "2025-10").warnings) == 1
 
 
 def test_a_cover_that_names_another_edition_is_refused(tmp_path: Path) -> None:
