@@ -108,17 +108,18 @@ def judge(stage: Stage, outcomes: Sequence[Counts], accept: Sequence[str]) -> li
         raise GateError("; ".join(f"[{gate}] {text}" for gate, text in refused[:8]),
                         where=str(stage.workspace.database),
                         safe="the database is as it was, the clean records are kept",
-                        next_command=advice(refused))
+                        next_command=advice(refused, outcomes))
     return [part for counts in outcomes for part in quarantined(stage.workspace, counts)]
 
 
-def advice(refused: Sequence[tuple[str, str]]) -> str:
+def advice(refused: Sequence[tuple[str, str]], outcomes: Sequence[Counts]) -> str:
     """Return what to type when figures contradict what is held, or when too much is lost."""
     names = list(dict.fromkeys(gate for gate, _ in refused))
     command = "python load.py " + " ".join(f"--accept {name}" for name in names)
+    labels = [counts.known[counts.conflicts[0].vintage].label for counts in outcomes if counts.conflicts]
     if "conflict" in names:
-        return f"{command}   # keeps the word of {', '.join(CHANNELS)}, in this order; or name a later printing: " \
-               "--vintage LABEL+DATE"
+        return (f"{command}   # keeps what is held, or the word of {', '.join(CHANNELS)}, in this order; a later printing "
+                f"is loaded as --vintage {labels[0]}+YYYY-MM-DD")
     return f"{command}   # only if you know better"
 
 

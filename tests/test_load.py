@@ -17,7 +17,7 @@ from tests.project import run, sql
 from tests.server import Answer, Server
 from tests.weo_sample import figures, sdmx
 
-CONTENT = ("dim_country", "dim_vintage", "etl_batch", "figure_newest", "Countries_by_GDP")
+CONTENT = ("dim_country", "dim_vintage", "etl_batch", "fact_gdp", "Countries_by_GDP")
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_the_table_people_know(workspace: Path) -> None:
                              "Dataset, Vintage FROM Countries_by_GDP WHERE ISO3 = 'DEU'")
     assert germany == [("Germany", 985.13, "985.125", "Europe", "Western Europe", 2025, 1, "imf-weo", "2025-10")]
     assert sql(workspace, "SELECT count(*) FROM Countries_by_GDP") == [(190,)]
-    assert sql(workspace, "SELECT value, value_text, decimals, forecast FROM figure_newest "
+    assert sql(workspace, "SELECT value, value_text, decimals, forecast FROM fact_gdp "
                           "WHERE iso3 = 'DEU' AND year = 2024") == [(985.125, "985.125", 3, 0)]
 
 
@@ -64,7 +64,7 @@ def test_nothing_but_the_database_is_left_beside_it(workspace: Path) -> None:
     assert [path.name for path in (workspace / "sqliteDB").iterdir()] == ["World_Economies.db"]
     assert sql(workspace, "PRAGMA journal_mode") == [("delete",)]
     assert sql(workspace, "PRAGMA integrity_check") == [("ok",)]
-    assert sql(workspace, "PRAGMA user_version") == [(1,)]
+    assert sql(workspace, "PRAGMA user_version") == [(2,)]
 
 
 def test_loading_again_adds_nothing(workspace: Path) -> None:
@@ -196,7 +196,7 @@ def test_more_indicators_of_the_same_vintage_are_added(tmp_path: Path) -> None:
         done = run("etl_process.py", "--source", "table", "--input", table, "--vintage", "2026-01", "--unit", "billion",
                    "--indicator", indicator, workspace=tmp_path / "w")
         assert done.returncode == 0, done.stderr
-    assert sql(tmp_path / "w", "SELECT indicator, iso3, value_text FROM figure_newest ORDER BY 1, 2") == [
+    assert sql(tmp_path / "w", "SELECT indicator, iso3, value_text FROM fact_gdp ORDER BY 1, 2") == [
         ("LP", "DEU", "84"), ("NGDPD", "DEU", "5000"), ("NGDPD", "FRA", "3000")]
 
 
@@ -308,7 +308,7 @@ db.execute("CREATE TABLE mine (x)")
 db.execute("INSERT INTO mine VALUES (42)")
 db.execute("PRAGMA cache_size = 1")
 db.execute("BEGIN IMMEDIATE")
-db.execute("UPDATE figure_newest SET value = -1")
+db.execute("UPDATE fact_gdp SET value = -1")
 os._exit(1)  # in the middle of writing: its journal stays
 """
 
@@ -337,7 +337,7 @@ def test_a_correction_taken_back_is_taken_back_everywhere(tmp_path: Path) -> Non
     for value in ("100", "200", "100"):
         code, told = own(tmp_path, f"country,year,value\nGermany,2025,{value}\n", "--vintage", "2026-01")
         assert code == 0, told
-    assert sql(tmp_path / "w", "SELECT value_text FROM figure_newest") == [("100",)]
+    assert sql(tmp_path / "w", "SELECT value_text FROM fact_gdp") == [("100",)]
     assert sql(tmp_path / "w", "SELECT GDP_USD_billion FROM Countries_by_GDP") == [(100.0,)]
     assert "report     ran" in told
 

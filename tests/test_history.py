@@ -1,0 +1,204 @@
+"""History through the scripts: refusals, losses, printings, rebuilds, databases of an older schema."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from targets.sqlite import statements
+from tests.history_batches import HISTORY
+from tests.project import PROJECT, run, sql
+from tests.weo_sample import economies
+
+YEARS = range(2001, 2021)
+Values = dict[tuple[str, int], str]
+
+
+def values(count: int = 60) -> Values:
+    return {(iso3, year): f"{100 + at + (year - 2000) / 10}" for at, iso3 in enumerate(economies()[:count]) for year in YEARS}
+
+
+def write(path: Path, vintages: Mapping[str, Values], *, backwards: bool = False) -> Path:
+    lines = [f"{iso3},{year},{value},{label}" for label, figures in vintages.items()
+             for (iso3, year), value in figures.items()]
+    path.write_text("\n".join(["country,year,value,vintage", *(reversed(lines) if backwards else lines)]) + "\n",
+                    encoding="utf-8")
+    return path
+
+
+def load(workspace: Path, table: Path, *more: str) -> tuple[int, str]:
+    """Run extract, transform and load as etl_process does; return the exit code and what was said."""
+    done = run("etl_process.py", "--source", "table", "--input", table, "--unit", "billion", "--dataset", "own",
+               "--no-html", *more, workspace=workspace)
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stderr
+
+
+def content(workspace: Path) -> dict[str, list[tuple[object, ...]]]:
+    return {table: sorted(sql(workspace, f"SELECT * FROM {table}"), key=repr) for table in HISTORY}
+
+
+# --- the shrink guard ---------------------------------------------------------------------------------------------
+
+
+def test_a_lost_tenth_of_the_economies_stops(tmp_path: Path) -> None:
+    whole = values()
+    gone = set(economies()[10:16])
+    cut = {key: value for key, value in whole.items() if key[0] not in gone}
+    code, said = load(tmp_path, write(tmp_path / "a.csv", {"2024-04": whole, "2024-10": cut}))
+    assert code == 3
+    assert "[shrink] table:own October 2024 lacks 6 of 60 economies" in said
+    assert all(iso3 in said for iso3 in gone)
+    assert "120 of 1,200 figures" in said
+    assert not (tmp_path / "sqliteDB" / "World_Economies.db").exists()
+    code, said = load(tmp_path, tmp_path / "a.csv", "--from", "load", "--accept", "shrink")
+    assert (code, "accepted by --accept shrink" in said) == (0, True), said
+    assert sql(tmp_path, "SELECT kind, count(*) FROM fact_revision GROUP BY 1") == [("withdrawn", 120)]
+
+
+def test_more_than_a_twentieth_of_the_figures_stops_though_every_economy_is_there(tmp_path: Path) -> None:
+    whole = values()
+    cut = {key: value for key, value in whole.items() if key[1] != 2001 or key[0] == economies()[0]}
+    late = {key: value for key, value in cut.items() if key != (economies()[1], 2002)}
+    less = {key: value for key, value in cut.items() if not (key[0] in economies()[:1] and key[1] > 2001)} | {
+        (economies()[0], 2020): "1"}
+    assert (len(whole), len(cut), len(less)) == (1200, 1141, 1123)
+    code, said = load(tmp_path, write(tmp_path / "a.csv", {"2024-04": whole, "2024-10": late}))
+    assert (code, "lacks 60 of 1,200 figures" in said) == (0, True), said  # exactly a twentieth is let through
+    code, said = load(tmp_path / "b", write(tmp_path / "b.csv", {"2024-04": whole, "2024-10": less}))
+    assert (code, "[shrink]" in said, "economies (" in said) == (3, True, False), said
+
+
+def test_a_small_loss_is_a_report(tmp_path: Path) -> None:
+    """One economy in sixty, and two that lose their last or first years, as a known dataset's cuts do."""
+    whole = values()
+    cut = {(iso3, year): value for (iso3, year), value in whole.items()
+           if iso3 != economies()[20] and not (iso3 == economies()[30] and year > 2015)}
+    code, said = load(tmp_path, write(tmp_path / "a.csv", {"2024-04": whole, "2024-10": cut}))
+    assert code == 0
+    assert f"lacks 1 of 60 economies ({economies()[20]}) and 25 of 1,200 figures" in said
+    assert f"{economies()[30]} 2016-2020 (5)" in said
+
+
+def test_an_older_vintage_that_shows_a_loss_stops_too(tmp_path: Path) -> None:
+    whole = values()
+    cut = {key: value for key, value in whole.items() if key[0] not in economies()[10:16]}
+    assert load(tmp_path, write(tmp_path / "a.csv", {"2024-10": cut}))[0] == 0
+    before = content(tmp_path)
+    code, said = load(tmp_path, write(tmp_path / "b.csv", {"2024-04": whole}))
+    assert (code, "table:own October 2024 lacks 6 of 60 economies" in said) == (3, True), said
+    assert content(tmp_path) == before
+
+
+# --- one vintage, two words ---------------------------------------------------------------------------------------
+
+
+def test_one_vintage_with_other_figures_is_refused_naming_the_cell(tmp_path: Path) -> None:
+    first, second = values(10), values(10) | {("DEU", 2010): "999"}
+    assert load(tmp_path, write(tmp_path / "a.csv", {"2024-04": first}))[0] == 0
+    before = content(tmp_path)
+    code, said = load(tmp_path, write(tmp_path / "b.csv", {"2024-04": second}))
+    assert code == 3
+    assert "table:own April 2024 NGDPD DEU 2010 is 104 by table and 999 by table" in said
+    assert "--vintage 2024-04+YYYY-MM-DD" in said
+    assert content(tmp_path) == before
+    code, said = load(tmp_path, tmp_path / "b.csv", "--from", "load", "--accept", "conflict")
+    assert code == 0, said
+    assert content(tmp_path) == before
+    quarantine, = (tmp_path / "results/quarantine/table-own/2024-04").glob("load*.csv")
+    assert quarantine.read_text(encoding="utf-8").splitlines()[1] == (
+        "conflict,b.csv line 72,999,table says so of NGDPD DEU 2010; 104 by table is kept")
+
+
+def test_two_files_of_one_command_that_claim_one_vintage(tmp_path: Path) -> None:
+    one = write(tmp_path / "a.csv", {"2024-04": values(10)})
+    other = write(tmp_path / "b.csv", {"2024-04": values(10) | {("DEU", 2010): "999"}})
+    done = run("etl_process.py", "--source", "table", "--input", one, other, "--unit", "billion", "--dataset", "own",
+               workspace=tmp_path / "w")
+    assert (done.returncode, "DEU 2010 is 104 by table and 999 by table" in done.stderr) == (3, True), done.stderr
+    assert not (tmp_path / "w/sqliteDB/World_Economies.db").exists()
+
+
+def test_a_later_printing_stays_beside_the_first(tmp_path: Path) -> None:
+    for label, value in (("2024-04", "100"), ("2024-04+2024-05-01", "200"), ("2024-04+2024-06-01", "100")):
+        code, said = load(tmp_path, write(tmp_path / "a.csv", {label: values(10) | {("DEU", 2010): value}}))
+        assert code == 0, said
+    assert sql(tmp_path, "SELECT value_text, from_vintage, to_vintage FROM fact_gdp WHERE iso3 = 'DEU' AND year = 2010 "
+                         "ORDER BY 2") == [
+        ("100", "2024-04-01  2024-04", "2024-04-01 2024-05-01 2024-04"),
+        ("200", "2024-04-01 2024-05-01 2024-04", "2024-04-01 2024-06-01 2024-04"),
+        ("100", "2024-04-01 2024-06-01 2024-04", None)]
+
+
+# --- writings that are no revisions -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("change", ["order", "blanks", "header", "thousands"])
+def test_another_way_of_writing_is_no_revision(tmp_path: Path, change: str) -> None:
+    figures = {key: f"{float(value) * 1000:.0f}" for key, value in values(10).items()}
+    first = write(tmp_path / "a.csv", {"2024-04": figures})
+    assert load(tmp_path, first)[0] == 0
+    before = content(tmp_path)
+    again = write(tmp_path / "b.csv", {"2024-04": figures}, backwards=change == "order")
+    text = again.read_text(encoding="utf-8")
+    text = {"order": text, "blanks": text.replace(",20", ", 20").replace("\n", " \n"), "header": text.replace(
+        "country,year,value", "Country,YEAR,Value"), "thousands": text}[change]
+    if change == "thousands":
+        text = "\n".join(f'{c},{y},"{int(v):,}",{w}' if v.isdigit() else f"{c},{y},{v},{w}"
+                         for c, y, v, w in (line.split(",") for line in text.split()))
+    again.write_text(text, encoding="utf-8")
+    code, said = load(tmp_path, again)
+    assert code == 0, said
+    assert content(tmp_path) == before
+    assert sql(tmp_path, "SELECT * FROM fact_revision") == []
+
+
+# --- rebuild and older databases ----------------------------------------------------------------------------------
+
+
+def test_a_rebuild_is_equal_in_content(tmp_path: Path) -> None:
+    assert load(tmp_path, write(tmp_path / "a.csv", {"2024-10": values(10)}))[0] == 0
+    assert load(tmp_path, write(tmp_path / "b.csv", {"2024-04": values(10) | {("DEU", 2010): "999"}}))[0] == 0
+    contradiction = write(tmp_path / "c.csv", {"2024-10": values(10) | {("FRA", 2010): "1"}})
+    assert load(tmp_path, contradiction)[0] == 3  # refused: no rebuild may take it in
+    ledger = ("etl_batch", "etl_load", "Countries_by_GDP", "dim_country")
+    before = content(tmp_path), [sql(tmp_path, f"SELECT * FROM {table} ORDER BY 1, 2") for table in ledger]
+    run("extract.py", "--source", "table", "--input", tmp_path / "b.csv", "--unit", "billion", "--dataset", "own",
+        workspace=tmp_path)
+    done = run("load.py", "--rebuild", workspace=tmp_path)
+    assert done.returncode == 0, done.stderr
+    after = content(tmp_path), [sql(tmp_path, f"SELECT * FROM {table} ORDER BY 1, 2") for table in ledger]
+    times = {"loaded_at"}
+    assert after[0] == before[0]
+    columns = [row[1] for row in sql(tmp_path, "PRAGMA table_info(etl_load)")]
+    keep = [at for at, name in enumerate(columns) if name not in times]
+    assert [[row[at] for at in keep] for row in after[1][1]] == [[row[at] for at in keep] for row in before[1][1]]
+    assert [after[1][0], after[1][2], after[1][3]] == [before[1][0], before[1][2], before[1][3]]
+
+
+def test_a_database_of_the_first_schema_is_filled_again_from_the_kept_records(tmp_path: Path) -> None:
+    assert load(tmp_path, write(tmp_path / "a.csv", {"2024-04": values(10), "2024-10": values(10)}))[0] == 0
+    before = content(tmp_path)
+    database = tmp_path / "sqliteDB" / "World_Economies.db"
+    database.unlink()
+    with closing(sqlite3.connect(database)) as old:
+        for statement in statements((PROJECT / "sql/migrations/0001_first.sql").read_text(encoding="utf-8")):
+            old.execute(statement)
+        old.executescript("CREATE TABLE mine (x); INSERT INTO mine VALUES (7); PRAGMA user_version = 1;")
+    done = run("load.py", workspace=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert content(tmp_path) == before
+    assert sql(tmp_path, "SELECT x FROM mine") == [(7,)]
+
+
+def test_a_table_without_a_vintage_is_a_picture_and_no_history(tmp_path: Path) -> None:
+    table = tmp_path / "a.csv"
+    table.write_text("country,year,value\nGermany,2024,90\nGermany,2025,100\n", encoding="utf-8")
+    code, said = load(tmp_path, table, "--year", "2024")
+    assert (code, "no history; --vintage keeps it" in said) == (0, True), said
+    assert sql(tmp_path, "SELECT Country, Year, GDP_USD_billion FROM Countries_by_GDP") == [("Germany", 2024, 90.0)]
+    assert sql(tmp_path, "SELECT count(*) FROM fact_gdp") == [(0,)]
