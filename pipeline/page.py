@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from pipeline.tables import Report, columns_of, shown
+from pipeline.tables import Report, Table, columns_of, is_number, shown
 from utils import VERSION, Workspace, atomic_file
 
 _STYLE = """
@@ -26,16 +26,17 @@ th, td { padding: .28rem .7rem .28rem 0; border-bottom: 1px solid var(--line); w
 
 
 def write_page(workspace: Workspace, report: Report) -> None:
-    """Write the page, atomically."""
-    def table(rows: Sequence[Mapping[str, Any]], measure: str) -> str:
+    """Write the page of a picture, atomically."""
+    def drawn(table: Table, measure: str) -> str:
+        rows = table.rows
         if not rows:
             return "<p>(none)</p>"
-        columns = columns_of(rows)
-        right = {name for name in columns if any(isinstance(row[name], (int, float)) for row in rows)}
+        columns = columns_of(table)
+        right = {name for name in columns if is_number(table, name)}
         largest = max(float(row[measure]) for row in rows) or 1.0
 
         def cell(row: Mapping[str, Any], name: str) -> str:
-            text = f'<td{" class=n" if name in right else ""}>{escape(shown(name, row))}</td>'
+            text = f'<td{" class=n" if name in right else ""}>{escape(shown(table, name, row))}</td>'
             if name == measure:
                 text += f'<td class=bar><i style="width:{100 * float(row[name]) / largest:.1f}%"></i></td>'
             return text
@@ -51,6 +52,6 @@ def write_page(workspace: Workspace, report: Report) -> None:
             f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>World Economies</title>\n'
             f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body>\n'
             f"<h1>World Economies</h1>\n<p>{escape(report.title)}</p>\n"
-            f"<h2>Regions, mean GDP of the five largest</h2>\n{table(report.regions, 'Top5_mean_GDP_USD_billion')}\n"
-            f"{notes}<h2>Economies</h2>\n{table(report.economies, 'GDP_USD_billion')}\n"
+            f"<h2>Regions, mean GDP of the five largest</h2>\n{drawn(report.table('regions'), 'Top5_mean_GDP_USD_billion')}\n"
+            f"{notes}<h2>Economies</h2>\n{drawn(report.table('economies'), 'GDP_USD_billion')}\n"
             f"<p>World Economies {VERSION}. Figures: their publisher's; see data/ATTRIBUTION.md.</p></body></html>\n")

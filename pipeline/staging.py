@@ -17,6 +17,7 @@ from pipeline.parts import write_parts
 from pipeline.stage import Stage
 from rules.cleaning import parse_number
 from rules.indicators import MAIN
+from rules.picture import candidate_years, filled_year
 from rules.records import AGGREGATE, Quarantined, StagedRecord
 from sources import BaseSource, VintageBatch
 from utils import ENGLISH_MONTHS, Workspace, write_json
@@ -134,15 +135,11 @@ def _kept_for_picture(rows: Iterable[StagedRecord], staged: StagedBatch) -> Iter
 
 
 def choose_picture(staged: StagedBatch) -> None:
-    """Choose the newest candidate year with at least half as many figures as the fullest.
-
-    Why: the World Bank lists a year before it has figures for it, and fills it over months.
-    """
+    """Choose the year of the picture among the candidates, and say where it is not the newest of them."""
     if staged.candidates:
         figures = {year: sum(bool(parse_number(row.raw, staged.decimal_mark).text) for row in staged.seen[str(year)])
                    for year in staged.candidates}
-        fullest = max(figures.values())
-        staged.picture_year = max(year for year, count in figures.items() if 2 * count >= fullest)
+        staged.picture_year = filled_year(figures)
         newest = staged.candidates[-1]
         if staged.picture_year != newest:
             staged.warnings.append(f"{newest} has {figures[newest]} figures so far, so the picture is of "
@@ -169,8 +166,7 @@ def picture_years(scopes: Sequence[Scope], main: str, asked: int) -> list[int]:
     this_year = datetime.now(UTC).year
     if asked in years or not years:
         return [asked or this_year]
-    last = this_year if this_year in years else years[-1]
-    return [year for year in years if year <= last][-5:]
+    return candidate_years(years, this_year)
 
 
 def years_of(scopes: Sequence[Scope], main: str) -> list[int]:

@@ -1,4 +1,4 @@
-"""A report as text: table, CSV, JSON, Markdown."""
+"""Answers as text: tables for the screen, CSV, JSON, Markdown."""
 
 from __future__ import annotations
 
@@ -6,74 +6,99 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 Row = dict[str, Any]
+WIDTH = 118  # columns of a screen that a table is made to fit
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under a name.
+
+    name:   the key in JSON.
+    title:  what stands above it for people.
+    rows:   column -> value, the same columns in each; csv and json show every one under its own name.
+    heads:  column -> head of those that people are shown; one that is empty throughout is left out.
+    places: column -> decimals that people are shown of its numbers; 2 for others.
+    wrap:   column -> width at which its text goes on in the next line.
+    listed: True where people read a row as a list of lines; for rows with long texts.
+    """
+
+    name: str
+    title: str
+    rows: Sequence[Row]
+    heads: Mapping[str, str]
+    places: Mapping[str, int] = field(default_factory=dict)
+    wrap: Mapping[str, int] = field(default_factory=dict)
+    listed: bool = False
 
 
 @dataclass(frozen=True)
 class Report:
-    """What is shown: the picture's description, the economies and the regions."""
+    """An answer: tables, the main one first, and sentences. facts: what JSON says beside them."""
 
     title: str
-    economies: list[Row]
-    regions: list[Row]
-    notes: list[str]
+    tables: Sequence[Table]
+    notes: Sequence[str] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def table(self, name: str) -> Table:
+        """Return the table of this name. Raises KeyError."""
+        return {each.name: each for each in self.tables}[name]
 
 
 def rendered(report: Report, form: str) -> str:
-    """Return the report as text in one of options.FORMATS."""
+    """Return the report as text in one of options.FORMATS; CSV holds the main table only."""
     if form == "json":
-        content = {"title": report.title, "economies": report.economies, "regions": report.regions}
+        content = {"title": report.title, **report.facts, **{each.name: each.rows for each in report.tables},
+                   "notes": list(report.notes)}
         return json.dumps(content, ensure_ascii=False, indent=2)
     if form == "csv":
-        return as_csv(report.economies)
-    tables = (("Economies", report.economies), ("Regions, mean of the five largest", report.regions))
+        return as_csv(report.tables[0])
     head = "## " if form == "markdown" else ""
-    blocks = [f"{head}{name}: {report.title}\n\n{as_table(rows, form)}" for name, rows in tables]
-    forecast = any(row["Forecast"] == "forecast" for row in report.economies)
+    blocks = [f"{head}{each.title}\n\n{as_list(each, form) if each.listed else as_table(each, form)}"
+              for each in report.tables]
+    forecast = any(row.get("Forecast") == "forecast" and "Year" in table.heads
+                   for table in report.tables for row in table.rows)
     return "\n\n".join([*blocks, *report.notes, *(["f: the publisher's forecast"] if forecast else [])])
 
 
-def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return rows as CSV with a header, without the last newline."""
+def as_csv(table: Table) -> str:
+    """Return a table as CSV with a header, without the last newline."""
     stream = io.StringIO()
-    writer = csv.DictWriter(stream, fieldnames=list(rows[0]) if rows else ["Rank"], lineterminator="\n")
+    writer = csv.DictWriter(stream, fieldnames=list(table.rows[0] if table.rows else table.heads), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(table.rows)
     return stream.getvalue().rstrip("\n")
 
 
-# What people read: shorter heads, and only what fits a screen; csv and json have every column under its own name.
-_HEADS = {
-    "Rank": "#", "Country": "country", "GDP_USD_billion": "GDP, bn US$", "Growth_percent": "growth %",
-    "GDP_per_head_USD": "US$ a head", "Population_million": "people, m", "Inflation_percent": "inflation %",
-    "Region": "region", "ISO3": "iso3", "Year": "year", "Top5_mean_GDP_USD_billion": "mean GDP of top 5, bn US$",
-    "Top5": "top 5", "Counted": "counted", "Economies": "economies", "Sum_GDP_USD_billion": "sum, bn US$",
-}
-
-
-def columns_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+def columns_of(table: Table) -> dict[str, str]:
     """Return column -> head of what people are shown; columns that are empty throughout are left out."""
-    return {name: _HEADS[name] for name in rows[0]
-            if name in _HEADS and any(row[name] not in (None, "") for row in rows)} if rows else {}
+    return {name: table.heads[name] for name in (table.rows[0] if table.rows else ())
+            if name in table.heads and any(row[name] not in (None, "") for row in table.rows)}
 
 
-def as_table(rows: Sequence[Mapping[str, Any]], form: str) -> str:
-    """Return rows as a table for the screen or in Markdown."""
+def is_number(table: Table, name: str) -> bool:
+    """Tell whether a column holds numbers."""
+    return any(isinstance(row[name], (int, float)) for row in table.rows)
+
+
+def as_table(table: Table, form: str) -> str:
+    """Return a table for the screen or in Markdown."""
     from tabulate import tabulate
 
-    if not rows:
+    if not table.rows:
         return "(none)"
-    columns = columns_of(rows)
-    cells = [[shown(name, row) for name in columns] for row in rows]
-    align = ["right" if isinstance(rows[0][name], (int, float)) else "left" for name in columns]
+    columns = columns_of(table)
+    cells = [[_wrapped(table, name, shown(table, name, row), form) for name in columns] for row in table.rows]
+    align = ["right" if is_number(table, name) else "left" for name in columns]
     return tabulate(cells, headers=list(columns.values()), colalign=align, disable_numparse=True,
                     tablefmt="pipe" if form == "markdown" else "simple")
 
 
-def shown(name: str, row: Mapping[str, Any]) -> str:
+def shown(table: Table, name: str, row: Mapping[str, Any]) -> str:
     """Return a cell for people: thousands marks, two decimals, and an f behind the year of a forecast."""
     value = row[name]
     if value is None:
@@ -81,5 +106,43 @@ def shown(name: str, row: Mapping[str, Any]) -> str:
     if name == "Year":
         return f"{value}f" if row.get("Forecast") == "forecast" else str(value)
     if isinstance(value, float):
-        return f"{value:,.2f}"
+        return f"{value:,.{table.places.get(name, 2)}f}"
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _wrapped(table: Table, name: str, text: str, form: str) -> str:
+    if form == "markdown":
+        return text.replace("|", "\\|")
+    if name not in table.wrap or len(text) <= table.wrap[name]:
+        return text
+    from textwrap import wrap
+
+    return "\n".join(wrap(text, table.wrap[name]))
+
+
+def as_list(table: Table, form: str) -> str:
+    """Return the rows one after another, each as lines of head and text; a list of texts takes a line each."""
+    if not table.rows:
+        return "(none)"
+    columns = columns_of(table)
+    width = max(map(len, columns.values()))
+    blocks = []
+    for row in table.rows:
+        lines = []
+        for name, head in columns.items():
+            texts = row[name] if isinstance(row[name], list) else [shown(table, name, row)]
+            if form == "markdown":
+                lines += [f"- {head}: {text}" for text in texts if text]
+            else:
+                lines += [line for at, text in enumerate(texts) if text
+                          for line in _indented("" if at else head, text, width)]
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)
+
+
+def _indented(head: str, text: str, width: int) -> list[str]:
+    """Return a text in lines, its head before the first of them and blanks before the others."""
+    from textwrap import wrap
+
+    lines = wrap(text, WIDTH - width - 2, break_on_hyphens=False)
+    return [f"{head if at == 0 else '':<{width}}  {line}" for at, line in enumerate(lines)]

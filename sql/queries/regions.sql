@@ -1,15 +1,24 @@
 -- The mean GDP of each region's five largest economies; a region with fewer says how many it has.
--- Sums are of the figures as published, unrounded. :region NULL is all regions, :year NULL the year of the picture.
-WITH shown AS (
+-- Sums are of the figures as published, unrounded. :region NULL is all regions; the other parameters as in economies.sql.
+WITH held AS (
+    SELECT f.iso3, f.value, row_number() OVER (PARTITION BY f.iso3 ORDER BY f.year DESC) AS place
+    FROM fact_gdp AS f
+    WHERE NOT :picture AND f.dataset = :dataset AND f.indicator = 'NGDPD' AND (:year IS NULL OR f.year = :year)
+      AND f.from_vintage <= :vintage AND (f.to_vintage IS NULL OR f.to_vintage > :vintage)
+      AND (NOT :own OR EXISTS (
+          SELECT 1 FROM dim_scope_key AS k
+          WHERE k.dataset = f.dataset AND k.indicator = f.indicator AND k.iso3 = f.iso3 AND k.year = f.year
+            AND k.vintage = :vintage))
+),
+shown AS (
     SELECT Region, ISO3, CAST(GDP_as_published AS REAL) AS gdp
     FROM Countries_by_GDP
-    WHERE :year IS NULL
+    WHERE :picture
     UNION ALL
-    SELECT c.region, c.iso3, f.value
-    FROM figure_newest AS f
+    SELECT c.region, h.iso3, h.value
+    FROM held AS h
     JOIN dim_country AS c USING (iso3)
-    WHERE :year IS NOT NULL AND f.year = :year AND f.indicator = 'NGDPD'
-      AND f.dataset = (SELECT dataset FROM picture)
+    WHERE h.place = 1
 ),
 ranked AS (
     SELECT Region, ISO3, gdp,

@@ -1,6 +1,12 @@
--- The years the newest vintage of the picture's dataset has GDP for, and how many economies each.
-SELECT year, count(*) AS economies
-FROM figure_newest
-WHERE dataset = (SELECT dataset FROM picture) AND indicator = 'NGDPD'
-GROUP BY year
-ORDER BY year
+-- The years that :vintage of :dataset has GDP for, and how many economies each. :own 1: cells carry their own years, and
+-- the vintage speaks for its own keys only.
+SELECT f.year, count(*) AS economies
+FROM fact_gdp AS f
+WHERE f.dataset = :dataset AND f.indicator = 'NGDPD'
+  AND f.from_vintage <= :vintage AND (f.to_vintage IS NULL OR f.to_vintage > :vintage)
+  AND (NOT :own OR EXISTS (
+      SELECT 1 FROM dim_scope_key AS k
+      WHERE k.dataset = f.dataset AND k.indicator = f.indicator AND k.iso3 = f.iso3 AND k.year = f.year
+        AND k.vintage = :vintage))
+GROUP BY f.year
+ORDER BY f.year

@@ -1,0 +1,91 @@
+"""What can be asked of the database: one module a question.
+
+    picture.py     the newest picture, which the stage report shows
+    as_of.py       --as-of      the same as it was
+    revisions.py   --revisions  what changed from one vintage to another
+    compare.py     --compare    where datasets disagree
+    explain.py     --explain    where one figure comes from
+
+A folder beside the stages and not a part of pipeline/: a question reads the database and writes nothing, no stage
+depends on one, and one that changes makes no checkpoint stale. Each of the four has one function, answer(asked) ->
+Report; the SQL is in sql/queries/, the look in pipeline/tables.py. A module whose name begins with "_" is shared.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from importlib import import_module
+
+from pipeline.errors import UsageError
+from pipeline.tables import Report
+from questions._held import Asked
+from rules.indicators import canonical
+from utils import Parser
+
+# The option of each question, and which of the others below it has a use for.
+QUESTIONS = {
+    "--as-of": ("dataset",),
+    "--revisions": ("dataset", "since", "country", "indicator", "by"),
+    "--compare": ("country", "indicator", "tolerance"),
+    "--explain": ("dataset", "indicator"),
+}
+OTHERS = ("dataset", "since", "country", "indicator", "by", "tolerance")
+
+
+def percent(text: str) -> float:
+    """Read a number from 0 on."""
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 on")
+    return value
+
+
+def add_options(parser: Parser) -> None:
+    """Add the questions: one-time options of report.py, which no variable sets and etl_process.py does not take."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--as-of", metavar="WHEN",
+                       help="both tables as they were: of a vintage (2024-04), or of the newest one by a day (2024-06-30)")
+    group.add_argument("--revisions", action="store_true",
+                       help="what the newest vintage changed, largest first; with --country every step of its figures")
+    group.add_argument("--compare", metavar="A,B[,C…]", help="where datasets disagree: imf-weo,worldbank-wdi")
+    group.add_argument("--explain", nargs=2, metavar=("COUNTRY", "YEAR"),
+                       help="every value ever held of one figure, and where each comes from")
+    parser.add_argument("--since", metavar="VINTAGE", help="of --revisions: what was known then against now")
+    parser.add_argument("--country", metavar="NAME", help="of --revisions and --compare: one country, a code or a name")
+    parser.add_argument("--indicator", type=canonical, metavar="NAME",
+                        help="of the questions but --as-of: another indicator than GDP, e.g. NGDP_RPCH")
+    parser.add_argument("--dataset", metavar="NAME", help="of the questions but --compare: another dataset than the "
+                        "picture's")
+    parser.add_argument("--by", choices=["change", "percent"], help="of --revisions: the order (default: change)")
+    parser.add_argument("--tolerance", type=percent, metavar="PERCENT",
+                        help="of --compare: up to which difference figures agree (default: 2 percent; of rates 0.5 points)")
+
+
+def is_asked(arguments: Sequence[str]) -> bool:
+    """Tell whether a command line has an option of the questions, before it is parsed: then report only looks."""
+    flags = {*QUESTIONS, *(f"--{name}" for name in OTHERS)}
+    return any(word.partition("=")[0] in flags for word in arguments)
+
+
+def check(options: argparse.Namespace) -> None:
+    """Refuse an option that the question has no use for. Raises UsageError."""
+    flag = question_of(options)
+    for name in OTHERS:
+        if getattr(options, name) is not None and name not in QUESTIONS.get(flag, ()):
+            users = " and ".join(each for each, uses in QUESTIONS.items() if name in uses)
+            raise UsageError(f"--{name} goes with {users}" + (f", not with {flag}" if flag else ""),
+                             safe="nothing was changed", next_command="python report.py --help")
+
+
+def question_of(options: argparse.Namespace) -> str:
+    """Return the option of the question that is asked, "" for none."""
+    given = (options.as_of is not None, options.revisions, options.compare is not None, options.explain is not None)
+    return next((flag for flag, there in zip(QUESTIONS, given, strict=True) if there), "")
+
+
+def answer(asked: Asked) -> Report:
+    """Return the answer to the question that the options ask. Raises UsageError, CheckpointError."""
+    name = question_of(asked.options).removeprefix("--").replace("-", "_")
+    report: Report = import_module(f"questions.{name}").answer(asked)
+    return report

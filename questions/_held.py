@@ -1,0 +1,174 @@
+"""What all questions stand on: what the database holds, and what a person's words mean in it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from history import asof
+from history.asof import Edition
+from history.model import Vintage
+from pipeline import staging
+from pipeline.errors import CheckpointError, TargetRefused, UsageError
+from rules.identity import REGIONS, Country
+from rules.indicators import INDICATORS, MAIN
+from targets import BaseTarget, Row
+from utils import PROJECT, Workspace
+
+MOST = 25  # rows that people are shown of a long table
+SAFE = "nothing was changed"
+EMPTY = "python etl_process.py"
+STATUS = {1: "forecast", 0: "actual", None: ""}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question: the database it is asked of, and the options of report.py."""
+
+    target: BaseTarget
+    workspace: Workspace
+    options: argparse.Namespace
+
+    def query(self, name: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
+        """Return the rows of sql/queries/NAME.sql."""
+        return self.target.query(name, parameters or {})
+
+    @property
+    def for_people(self) -> bool:
+        """Whether a person reads the answer, who wants no thousand rows."""
+        return self.options.format in ("table", "markdown")
+
+
+def require_schema(target: BaseTarget, workspace: Workspace) -> None:
+    """Refuse a database of another version of the project. Raises CheckpointError for an older one, TargetRefused."""
+    rows = target.query("schema", {})
+    newest = max(int(path.name.partition("_")[0]) for path in (PROJECT / "sql" / "migrations").glob("[0-9]*.sql"))
+    version = rows[0]["version"] if rows else newest
+    if version < newest:
+        raise CheckpointError(f"The database has schema {version}, this program reads schema {newest}: a load brings it "
+                              "up to date", where=str(workspace.database), safe=SAFE, next_command="python load.py")
+    if version > newest:
+        raise TargetRefused(f"The database has schema {version}, this program knows {newest}",
+                            where=str(workspace.database), safe=SAFE,
+                            next_command="update World Economies, or choose another --workspace")
+
+
+def dataset(asked: Asked) -> str:
+    """Return the dataset asked for, else the picture's, else the only one. Raises UsageError, CheckpointError."""
+    held = datasets(asked)
+    if asked.options.dataset is not None:
+        return known_dataset(held, asked.options.dataset)
+    picture = asked.query("picture_vintage")
+    if picture:
+        return str(picture[0]["dataset"])
+    if len(held) == 1:
+        return held[0]
+    raise UsageError(f"There is no picture, so --dataset must say which: {', '.join(held)}", safe=SAFE,
+                     next_command=f"python report.py --dataset {held[0]}")
+
+
+def datasets(asked: Asked) -> list[str]:
+    """Return the datasets that the database holds. Raises CheckpointError where there is none."""
+    held = list(dict.fromkeys(row["dataset"] for row in asked.query("editions", {"dataset": None})))
+    if not held:
+        raise CheckpointError("There is no vintage in the database yet", where=str(asked.workspace.database), safe=SAFE,
+                              next_command=EMPTY)
+    return held
+
+
+def known_dataset(held: Sequence[str], name: str) -> str:
+    """Return a dataset's name as the database writes it. Raises UsageError naming those there are."""
+    for each in held:
+        if each.lower() == name.strip().lower():
+            return each
+    near = get_close_matches(name.strip().lower(), held, 1)
+    hint = f"; did you mean {near[0]}?" if near else "."
+    raise UsageError(f"The database has no dataset {name!r}{hint} It has {', '.join(held)}", safe=SAFE,
+                     next_command="python etl_process.py --source NAME   # takes figures of another publisher in")
+
+
+def editions(asked: Asked, name: str) -> list[Edition]:
+    """Return the vintages of a dataset in their order, at least one."""
+    return [edition_of(row) for row in asked.query("editions", {"dataset": name})]
+
+
+def edition_of(row: Row) -> Edition:
+    """Return a row of editions.sql."""
+    vintage = Vintage(row["dataset"], row["label"], row["published"], row["updated"], row["dating"])
+    return Edition(vintage, row["vintage"], bool(row["own_years"]), row["channel"])
+
+
+def edition(known: Sequence[Edition], text: str, option: str) -> Edition:
+    """Return the vintage that a label or a date means. Raises UsageError naming the nearest, the first, the last."""
+    if found := asof.find(known, text.strip()):
+        return found
+    near = asof.nearest(known, text.strip())
+    names = asof.short_names(known)
+    first, last = (f"{names[each.key]} ({each.vintage.published or 'without a date'})" for each in (known[0], known[-1]))
+    what = f"nothing as old as {text}" if asof.is_day(text.strip()) else f"no vintage {text!r}"
+    raise UsageError(f"{known[0].vintage.dataset} has {what}; the nearest is {names[near.key]}. "
+                     f"It has {len(known)}: the first is {first}, the last {last}", safe=SAFE,
+                     next_command=f"python report.py {option} {names[near.key]}")
+
+
+def indicator(asked: Asked, name: str) -> str:
+    """Return the indicator asked for, GDP without one. Raises UsageError for one that the dataset has not."""
+    wanted = asked.options.indicator or MAIN
+    held = [row["indicator"] for row in asked.query("indicators", {"dataset": name})]
+    if wanted in held:
+        return str(wanted)
+    near = get_close_matches(wanted, held, 3)
+    some = ", ".join(near or held[:12]) + ("" if near or len(held) <= 12 else " …")
+    raise UsageError(f"{name} has no indicator {wanted!r} here; it has {some}", safe=SAFE,
+                     next_command=f"python report.py --indicator {(near or held or [MAIN])[0]}")
+
+
+def spoken(asked: Asked, known: Sequence[Edition], name: str) -> list[Edition]:
+    """Return the vintages that speak for an indicator, in their order. known: all of the dataset, at least one."""
+    keys = {row["vintage"] for row in asked.query("spoken", {"dataset": known[0].vintage.dataset, "indicator": name})}
+    return [each for each in known if each.key in keys]
+
+
+def is_rate(name: str) -> bool:
+    """Tell whether an indicator is a percentage, whose changes are points."""
+    return name in INDICATORS and INDICATORS[name].unit.startswith("percent")
+
+
+def title_of(name: str) -> str:
+    """Return an indicator in words: "GDP, current prices (billion US dollars)"."""
+    known = INDICATORS.get(name)
+    return f"{known.title} ({known.unit})" if known else name
+
+
+def country(text: str | None) -> Country | None:
+    """Return the country of a code or a name, None for None. Raises UsageError naming the closest; a region is none."""
+    if text is None:
+        return None
+    from pipeline.countries import load_identity
+
+    identity = load_identity()
+    if iso3 := identity.find(text):
+        return identity.country(iso3)
+    for each in REGIONS:
+        if each.lower() == text.strip().lower():
+            raise UsageError(f"{each} is a region, not a country", safe=SAFE,
+                             next_command=f'--region "{each}" in place of --country')
+    near = identity.closest(text)
+    raise UsageError(f"There is no country {text!r}" + (f"; close to it: {', '.join(near)}" if near else ""), safe=SAFE,
+                     next_command="python report.py --country NGA   # a code of three letters, or a name")
+
+
+def region(text: str) -> str | None:
+    """Return a region as the project writes it, None for none. Raises UsageError naming the regions there are."""
+    found = next((each for each in REGIONS if each.lower() == text.lower()), None)
+    if text and not found:
+        raise UsageError(f"There is no region named {text!r}; there are {', '.join(sorted(REGIONS))}", safe=SAFE)
+    return found
+
+
+def described(each: Edition) -> str:
+    """Return a vintage as a person says it, without its dataset: "October 2025"."""
+    return staging.described(each.vintage).removeprefix(f"{each.vintage.dataset} ")
