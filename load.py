@@ -55,21 +55,28 @@ def body(stage: Stage) -> ExitCode:
         return ExitCode.DONE
     with target:
         describe(target)
-        again = rebuild or (target.answers and not target.query("loaded", {})[0]["batches"])
-        arrivals = kept_batches(stage, before.run_id) if again else batches_of(stage.workspace, before, origin, accept)
-        started(stage, f"publishing {len(arrivals)} batch(es) in {stage.options.target}")
+        lost = target.answers and not target.query("loaded", {})[0]["batches"]
+        kept = kept_batches(stage) if rebuild or lost else []
+        arrivals = batches_of(stage.workspace, before, origin, accept)
+        started(stage, f"publishing {len(arrivals) + len(kept)} batch(es) in {stage.options.target}")
+        restored = [target.publish(batches) for batches in in_groups(kept)]  # judged when they came
+        if rebuild:
+            arrivals = [batch for batch in arrivals if target.applied(batch.batch_id)]
         outcomes = [target.publish(batches) for batches in in_groups(arrivals)]
         try:
-            quarantine = [] if again else judge(stage, outcomes, accept)
+            quarantine = judge(stage, outcomes, accept)
         except GateError as error:
             checkpoints.refuse(stage.workspace, before.run_id, error.what)
             raise
-        kept = show(stage, target, before, origin)
-    checkpoints.let_through(stage.workspace, before.run_id)
-    figures, ranges = sum(each.figures for each in outcomes), sum(each.ranges for each in outcomes)
+        note = show(stage, target, before, origin)
+    if arrivals:
+        checkpoints.let_through(stage.workspace, before.run_id)
+    told = restored + outcomes
+    figures, ranges = sum(each.figures for each in told), sum(each.ranges for each in told)
+    arrivals += kept
     finish(stage, meter, before, arrivals, quarantine)
     finished(stage, f"{figures:,} figures new in {len(arrivals)} batch(es), {ranges:,} ranges of vintages written",
-             rows_in=figures, rows_out=figures, ranges=ranges, kept=kept, witnesses=sum(o.witnesses for o in outcomes),
+             rows_in=figures, rows_out=figures, ranges=ranges, kept=note, witnesses=sum(each.witnesses for each in told),
              quarantine=[p.relative_path for p in quarantine], quarantined=sum(part.rows for part in quarantine))
     return ExitCode.DONE
 
@@ -141,8 +148,8 @@ def describe(target: BaseTarget) -> None:
     target.describe(identity.countries(), identity.version)
 
 
-def kept_batches(stage: Stage, current: str) -> list[Batch]:
-    """Return the batches of every run whose clean records are whole, oldest first; others are named and left out."""
+def kept_batches(stage: Stage) -> list[Batch]:
+    """Return the batches of every run that was loaded and whose clean records are whole, oldest run first."""
     found: list[Batch] = []
     for run_id in sorted(checkpoints.run_ids(stage.workspace)):
         try:
@@ -151,7 +158,7 @@ def kept_batches(stage: Stage, current: str) -> list[Batch]:
         except CheckpointError as error:
             stage.report.warn(f"run {run_id} is left out: {error.what}")
             continue
-        if after is None or origin is None or (run_id != current and checkpoints.refused(stage.workspace, run_id)):
+        if after is None or origin is None or not checkpoints.was_loaded(stage.workspace, run_id):
             continue
         found += [batch for batch in batches_of(stage.workspace, after, origin, ())
                   if _whole(stage, after, batch)]
@@ -203,9 +210,13 @@ def show(stage: Stage, target: BaseTarget, before: Manifest, origin: Manifest) -
     if not batch.lasts or not target.answers:
         target.show(picture_of(stage.workspace, before, origin))
         return ""
-    vintage = Vintage(batch.vintage.dataset, **target.query("batch_vintage", {"batch_id": batch.batch_id})[0])
-    newest = newest_with_gdp(target, vintage)
-    if newest.key <= vintage.key:
+    found = target.query("batch_vintage", {"batch_id": batch.batch_id})
+    vintage = Vintage(batch.vintage.dataset, **found[0]) if found else None
+    newest = newest_with_gdp(target, vintage or batch.vintage)
+    if newest is None:  # a rebuild while the current run is refused, and nothing else of its dataset
+        target.keep_picture(run_id)
+        return ""
+    if vintage and newest.key <= vintage.key:
         shown = picture_rows(target, vintage, batch.picture_year, batch.witness.fetched_at)
         target.show(Picture(vintage, batch.witness.channel, run_id, shown))
         return ""
@@ -217,15 +228,15 @@ def show(stage: Stage, target: BaseTarget, before: Manifest, origin: Manifest) -
     return note
 
 
-def newest_with_gdp(target: BaseTarget, vintage: Vintage) -> Vintage:
-    """Return the newest vintage of the same dataset that has GDP.
+def newest_with_gdp(target: BaseTarget, vintage: Vintage) -> Vintage | None:
+    """Return the newest vintage of the same dataset that has GDP, None where there is none.
 
     One that only the day of fetching dates keeps no edition of the publisher's out of the picture.
     """
     known = [Vintage(vintage.dataset, **row) for row in target.query("gdp_vintages", {"dataset": vintage.dataset})]
     if vintage.dating != OBSERVED:
-        known = [each for each in known if each.dating != OBSERVED]
-    return max([vintage, *known], key=lambda each: each.key)
+        known = [each for each in known if each.dating != OBSERVED] or known
+    return known[-1] if known else None
 
 
 def picture_rows(target: BaseTarget, vintage: Vintage, year: int, fetched_at: str) -> list[dict[str, Any]]:

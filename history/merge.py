@@ -141,8 +141,7 @@ class Merge:
     """Puts arrivals among what is held of one dataset.
 
     held: vintage key -> indicator -> years it speaks for as a whole. channels: vintage key -> the first channel that it
-    is held from. homes: vintage key -> the vintage it turned out to be, for observed days and printings that say nothing
-    new.
+    is held from. homes: vintage key -> the vintage it turned out to be, for observed days that say nothing new.
     """
 
     def __init__(self, held: Mapping[str, Mapping[str, Years]], channels: Mapping[str, str],

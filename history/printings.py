@@ -1,9 +1,12 @@
-"""Which vintages are one: the day of fetching is no edition, and an update that changes nothing is no new printing."""
+"""Which vintages are one: the day of fetching is no edition, and one printing may be dated twice.
+
+A later printing stays a vintage of its own, though its figures be the same: were it taken for the first one, a third
+that returns to the first's figures could not be told from it, and what is held would depend on the order of loading.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from itertools import pairwise
 
 from history.model import OBSERVED, Vintage
 
@@ -13,22 +16,15 @@ Pair = tuple[str, str]  # keys of two vintages of a dataset: the one that would 
 def candidates(vintages: Mapping[str, Vintage], arriving: Collection[str]) -> list[Pair]:
     """Return the pairs worth comparing, at least one of each arriving: the likeliest home of a vintage first.
 
-    A later printing may be the same as an earlier one of its label. An observed day may be the same as any edition
-    before it, or as the observed day just before it.
+    An observed day may be the same as any edition before it, or as the observed day just before it.
     """
     ordered = sorted(vintages)
-    previous = {later: earlier for earlier, later in pairwise(ordered)}
     found = []
-    for key in ordered:
-        found += [(other, key) for other in reversed(ordered) if other < key and (key in arriving or other in arriving)
-                  and _may_be(vintages[key], vintages[other], adjacent=previous[key] == other)]
+    for at, key in enumerate(ordered):
+        if vintages[key].dating == OBSERVED:
+            found += [(other, key) for other in reversed(ordered[:at]) if (key in arriving or other in arriving)
+                      and (vintages[other].dating != OBSERVED or other == ordered[at - 1])]
     return found
-
-
-def _may_be(later: Vintage, earlier: Vintage, *, adjacent: bool) -> bool:
-    if later.dating == OBSERVED:
-        return adjacent or earlier.dating != OBSERVED
-    return earlier.dating != OBSERVED and earlier.label == later.label and earlier.updated < later.updated
 
 
 def homes(vintages: Mapping[str, Vintage], same: Collection[Pair]) -> dict[str, str]:

@@ -105,16 +105,26 @@ def test_a_later_update_with_other_figures_is_a_second_printing(tmp_path: Path) 
         assert ranges(tmp_path / str(number), "USA", 2022) == [("2022-10", None, "25035.164 f")]
 
 
-def test_a_later_update_with_the_same_figures_is_the_same_vintage(tmp_path: Path) -> None:
+def test_a_later_update_with_the_same_figures_revises_nothing(tmp_path: Path) -> None:
     words = gdp({"CHN": {2022: "20256.411 f"}})
     first, second = batch("2022-10", words, channel="bundled"), batch("2022-10+2022-11-30", words, channel="imf")
     for number, order in enumerate(permutations([first, second])):
         root = tmp_path / str(number)
         publish(root, *([each] for each in order))
-        assert labels(root) == ["2022-10"]
-        assert asked(root, "SELECT DISTINCT label, updated FROM etl_batch") == [("2022-10", "")]
+        assert ranges(root, "CHN", 2022) == [("2022-10", None, "20256.411 f")]
+        assert asked(root, "SELECT * FROM fact_revision") == []
         assert sorted(asked(root, "SELECT channel FROM etl_load")) == [("bundled",), ("imf",)]
     assert content(tmp_path / "0") == content(tmp_path / "1")
+
+
+def test_a_third_printing_that_returns_to_the_first_in_any_order(tmp_path: Path) -> None:
+    words = {"2022-10": "1.0", "2022-10+2022-10-30": "2.0", "2022-10+2022-11-30": "1.0"}
+    printings = [batch(label, gdp({"CHN": {2022: word}})) for label, word in words.items()]
+    for number, order in enumerate(permutations(printings)):
+        publish(tmp_path / str(number), *([each] for each in order))
+        assert ranges(tmp_path / str(number), "CHN", 2022) == [
+            ("2022-10", "2022-10+2022-10-30", "1"), ("2022-10+2022-10-30", "2022-10+2022-11-30", "2"),
+            ("2022-10+2022-11-30", None, "1")]
 
 
 def test_printings_loaded_backwards(tmp_path: Path) -> None:
