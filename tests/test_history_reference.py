@@ -67,8 +67,9 @@ def test_the_flag_is_part_of_the_value_unless_left_out() -> None:
 
 
 def test_a_pair_tells_withdrawn_from_a_year_nobody_speaks_of() -> None:
-    first, _, third = pairs(*told("A", None, None, "B", silent=("2024-10",)))
+    first, second, third = pairs(*told("A", None, None, "B", silent=("2024-10",)))
     assert (first.withdrawn, first.lost, first.dropped_years) == ({KEY}, {"NGA"}, set())
+    assert (second.withdrawn, second.lost, second.dropped_years) == (set(), set(), {OTHER})
     assert (third.appeared, third.new_years, third.gained) == (set(), {KEY, OTHER}, set())
 
 
@@ -112,3 +113,14 @@ def test_the_ranges_of_a_reviewer(captures: Path) -> None:
     held, spoken = figures(captures, groups=True), speaks(captures)
     assert sum(map(len, held.values())) == 454529
     assert sum(map(len, ranges(plain(held), spoken).values())) == 145344
+
+
+def test_what_neighbouring_editions_did_to_gdp(captures: Path) -> None:
+    found = pairs(figures(captures, ["NGDPD"]), speaks(captures, ["NGDPD"]))
+    assert [len(pair.revised) for pair in found] == [2410, 2265, 2242, 2127, 2204, 2214, 2658, 2398, 2244]
+    assert [len(pair.withdrawn) for pair in found] == [24, 9, 5, 0, 17, 0, 2, 3, 1]
+    assert [len(pair.appeared) for pair in found] == [28, 11, 19, 3, 9, 4, 3, 4, 39]
+    assert [len(pair.new_years) for pair in found] == [0, 189, 0, 189, 0, 188, 0, 187, 0]
+    assert [len(pair.confirmed) for pair in found] == [10, 28, 15, 19, 13, 12, 14, 10, 14]
+    assert (found[0].gained, found[-1].gained) == ({"AND"}, {"LIE"})
+    assert moved(found[-1], 2025).keys() == {"GHA", "NGA", "RUS", "SSD", "VEN", "ZWE"}
