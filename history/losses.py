@@ -12,15 +12,18 @@ from history.ranges import Range, as_of
 
 @dataclass
 class Loss:
-    """One indicator from one vintage to the next that speaks for it, in the years both speak for.
+    """One indicator from one vintage to the next that speaks for it.
 
-    economies, figures: what the earlier has. gone: economies of which nothing is left. lost: economy -> its lost years.
+    years: those of the earlier between the later's first and last; spoken: those that the later speaks for, since a year
+    lost in the midst is a loss too. economies, figures: what the earlier has of them. gone: economies of which nothing is
+    left. lost: economy -> its lost years.
     """
 
     earlier: str
     later: str
     indicator: str
     years: frozenset[str]
+    spoken: frozenset[str]
     economies: int = 0
     figures: int = 0
     gone: list[str] = field(default_factory=list)
@@ -36,12 +39,13 @@ class Loss:
         had = [year for year in after if year in self.years and as_of(after[year], self.earlier)]
         if not had:
             return
-        lost = [year for year in had if as_of(after[year], self.later) is None]
+        left = {year for year in after if year in self.spoken and as_of(after[year], self.later)}
+        lost = [year for year in had if year not in left]
         self.economies += 1
         self.figures += len(had)
         if lost:
             self.lost[iso3] = sorted(lost)
-        if len(lost) == len(had) and not any(as_of(after[y], self.later) for y in after if y in self.years):
+        if not left & self.years:
             self.gone.append(iso3)
 
 
@@ -65,6 +69,11 @@ class Losses:
 
 
 def _pairs(timeline: Timeline, new: Collection[str], indicator: str) -> list[Loss]:
-    spoken = sorted(vintage for vintage, scopes in timeline.complete.items() if scopes.get(indicator))
-    return [Loss(one, other, indicator, timeline.complete[one][indicator] & timeline.complete[other][indicator])
-            for one, other in pairwise(spoken) if one in new or other in new]
+    spoken = {vintage: scopes[indicator] for vintage, scopes in timeline.complete.items() if scopes.get(indicator)}
+    found = []
+    for one, other in pairwise(sorted(spoken)):
+        if one in new or other in new:
+            first, last = min(spoken[other]), max(spoken[other])
+            years = frozenset(year for year in spoken[one] if first <= year <= last)
+            found.append(Loss(one, other, indicator, years, spoken[other]))
+    return found

@@ -73,6 +73,16 @@ def test_more_than_a_twentieth_of_the_figures_stops_though_every_economy_is_ther
     assert (code, "[shrink]" in said, "economies (" in said) == (3, True, False), said
 
 
+def test_years_lost_in_the_midst_stop_though_the_vintage_does_not_speak_for_them(tmp_path: Path) -> None:
+    whole = values()
+    cut = {key: value for key, value in whole.items() if key[1] not in (2005, 2010)}
+    code, said = load(tmp_path, write(tmp_path / "a.csv", {"2024-04": whole, "2024-10": cut}))
+    assert (code, "lacks 120 of 1,200 figures" in said) == (3, True), said
+    shorter = {key: value for key, value in whole.items() if key[1] > 2010}  # a window that moves on is no loss
+    code, said = load(tmp_path / "b", write(tmp_path / "b.csv", {"2024-04": whole, "2024-10": shorter}))
+    assert (code, "lacks" in said) == (0, False), said
+
+
 def test_a_small_loss_is_a_report(tmp_path: Path) -> None:
     """One economy in sixty, and two that lose their last or first years, as a known dataset's cuts do."""
     whole = values()
