@@ -127,10 +127,11 @@ def choose_picture(staged: StagedBatch) -> None:
 def main_indicator(asked: Sequence[str], scopes: Sequence[Scope]) -> str:
     """Return the indicator the gates judge and the picture shows: GDP where the batch has it, else the first asked for.
 
+    Of "all", and where the options of now are not those of then (--from-archive), the first that the batch speaks for.
     A batch without GDP has no picture; its figures are stored all the same.
     """
-    held = {scope.indicator for scope in scopes}
-    return next((name for name in (MAIN, *asked) if name in held), asked[0])
+    held = [scope.indicator for scope in scopes]
+    return next((name for name in (MAIN, *asked, *held) if name in held), asked[0])
 
 
 def picture_years(scopes: Sequence[Scope], main: str, asked: int) -> list[int]:
