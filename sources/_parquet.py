@@ -225,9 +225,9 @@ class ParquetTable(Table):
             if asked is not None:
                 batch = batch.filter(
                     self._mask(self._column(batch, indicator_at), lambda text: indicator_of(text) in asked))
-            codes = self._texts(self._column(batch, indicator_at))
+            codes = self._coded(self._column(batch, indicator_at))
         else:
-            codes = self.pa.array([""] * len(batch), self.pa.string())
+            codes = self.pa.array([""] * len(batch), self.pa.string()).dictionary_encode()
         for column in (self._column(batch, index) for index in self.columns.values):
             if types.is_floating(column.type):
                 for code, large, decimals in self._decimals(column, codes):
@@ -247,9 +247,10 @@ class ParquetTable(Table):
         behind = pc.if_else(pc.or_(pc.less(point, 0), pc.ends_with(texts, ".0")), 0, behind)
         plain = pc.and_(pc.is_finite(column), pc.less_equal(length, MOST_DIGITS))
         plain = pc.and_(plain, pc.invert(pc.match_substring(texts, "e")))
-        table = self.pa.table({"code": codes, "large": pc.greater_equal(pc.abs(column), 1000), "n": behind})
+        table = self.pa.table({"code": codes.indices, "large": pc.greater_equal(pc.abs(column), 1000), "n": behind})
+        names = self._texts(codes.dictionary).to_pylist()
         for row in table.filter(plain).group_by(["code", "large"]).aggregate([("n", "max")]).to_pylist():
-            yield row["code"], row["large"], row["n_max"]
+            yield "" if row["code"] is None else names[row["code"]], row["large"], row["n_max"]
 
     # --- the rows -------------------------------------------------------------------------------------------------
 
