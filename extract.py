@@ -63,8 +63,18 @@ def request_of(stage: Stage, name: str) -> Request:
     chosen = stage.options
     url = options.checked_url(chosen) or environment(f"{name}-url")
     return Request(source=name, inputs=tuple(chosen.input or ()), url=url,
-                   indicators=tuple(chosen.indicator), vintage=chosen.vintage, columns=chosen.columns,
+                   indicators=asked_of(name, chosen.indicator), vintage=chosen.vintage, columns=chosen.columns,
                    unit=chosen.unit, dataset=chosen.dataset)
+
+
+def asked_of(name: str, indicators: Sequence[str]) -> tuple[str, ...]:
+    """Return the indicators asked for; "all" as what the source of this name means by it, of auto each link by itself.
+
+    So `--indicator all` and the same indicators by name are one run, and a source reads names only.
+    """
+    if list(indicators) != [sources.ALL] or name not in sources.names():
+        return tuple(indicators)
+    return sources.open_source(name).every
 
 
 def check(request: Request) -> None:
@@ -182,7 +192,8 @@ def fetch(stage: Stage, request: Request, archive: Archive, before: Manifest | N
         try:
             with Http(timeout=min(stage.options.timeout, CHAIN_TOTAL), connect_timeout=CHAIN_TIMEOUT, retries=0,
                       total=CHAIN_TOTAL, remembered=recalled(stage, archive)) as http:
-                link = replace(request, source=name, url=environment(f"{name}-url"))
+                link = replace(request, source=name, url=environment(f"{name}-url"),
+                               indicators=asked_of(name, request.indicators))
                 fetched = fetch_one(stage, link, archive, http, before)
         except SourceError as error:
             fallbacks.append(f"{name}: {error.what}")

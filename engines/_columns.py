@@ -6,7 +6,7 @@ objects, so that results and speed are the same whether or not pyarrow is instal
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -37,9 +37,20 @@ class Column(Generic[T]):
 
     def of(self, rows: Numbers) -> list[T]:
         """Return the values of some rows."""
-        values = np.fromiter(self.distinct, dtype=object, count=len(self.distinct))
-        found: list[T] = values[self.codes[rows]].tolist()
+        found: list[T] = objects(self.distinct)[self.codes[rows]].tolist()
         return found
+
+
+def merged(column: Column[T]) -> Column[T]:
+    """Return the column with equal values numbered as one; values must be hashable."""
+    place = {value: at for at, value in enumerate(dict.fromkeys(column.distinct))}
+    codes = np.array([place[value] for value in column.distinct], dtype=np.int64)[column.codes]
+    return Column(codes, list(place))
+
+
+def objects(values: Sequence[Any]) -> Objects:
+    """Return values as an array of Python objects, also where they are sequences."""
+    return np.fromiter(values, dtype=object, count=len(values))
 
 
 def ranks(column: Column[str]) -> Numbers:
@@ -56,8 +67,16 @@ def numbered(texts: Objects) -> Column[str]:
 
 def paired(one: Column[T], other: Column[U]) -> Column[tuple[T, U]]:
     """Return the column of the pairs of two columns' values."""
-    width = max(len(other.distinct), 1)
-    codes, distinct = pd.factorize(one.codes * width + other.codes)
-    first, second = (numbers.tolist() for numbers in np.divmod(distinct, width))
-    pairs = [(one.distinct[a], other.distinct[b]) for a, b in zip(first, second, strict=True)]
-    return Column(codes.astype(np.int64, copy=False), pairs)
+    codes, first, second = crossed(one, other)
+    pairs = [(one.distinct[a], other.distinct[b]) for a, b in zip(first.tolist(), second.tolist(), strict=True)]
+    return Column(codes, pairs)
+
+
+def crossed(one: Column[T], other: Column[U]) -> tuple[Numbers, Numbers, Numbers]:
+    """Return the numbers of the pairs of two columns' values, and of each pair the places of both in `distinct`."""
+    width = len(other.distinct)
+    if width == 1:  # a column that says the same everywhere tells nothing apart
+        return one.codes, np.arange(len(one.distinct)), np.zeros(len(one.distinct), dtype=np.int64)
+    codes, distinct = pd.factorize(one.codes * max(width, 1) + other.codes)
+    first, second = np.divmod(distinct, max(width, 1))
+    return codes.astype(np.int64, copy=False), first, second

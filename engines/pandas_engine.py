@@ -6,7 +6,7 @@ import gc
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from engines import CleanBatch, CleanJob, digest_of, plain_indicator
-from engines._columns import Column, Flags, Numbers, Objects, numbered, paired, ranks
+from engines._columns import Column, Flags, Numbers, Objects, crossed, merged, numbered, objects, paired, ranks
 from pipeline.parts import read_rows
 from rules import cleaning, gates
 from rules.gates import Census
@@ -37,14 +37,6 @@ class _Kind(NamedTuple):
     places: int
     stated: int | None
     percent: bool
-    fault: str
-
-
-class _Figure(NamedTuple):
-    """A cell in its indicator's canonical unit, or why it is none."""
-
-    text: str
-    decimals: int
     fault: str
 
 
@@ -74,7 +66,7 @@ def _read_part(path: Path) -> pd.DataFrame:
 class _Vintage:
     """One vintage between staged and clean.
 
-    Columns are of all rows, as staged (indicator, raw, status, year) or as the rules see them (iso3, figure, kind);
+    Columns are of all rows, as staged (indicator, raw, status, year) or as the rules see them (iso3, kind, value_text);
     fate says what becomes of each row, kept holds the rows that stay, sorted by indicator, iso3 and year.
     """
 
@@ -88,10 +80,8 @@ class _Vintage:
         self.group = text["status"].flags(lambda status: status == STATUS_AGGREGATE)
         self.forecast = text["status"].mapped(lambda status: FORECASTS.get(status, ""))
         self.years = self._years()
-        self.kind = paired(paired(self.indicator, text["unit"]), text["scale"]).mapped(self._kind)
-        self.figure = self._figures()
-        self.value_text = self.figure.mapped(lambda figure: figure.text)
-        self.decimals = self.figure.mapped(lambda figure: str(figure.decimals))
+        self.kind = merged(paired(paired(self.indicator, text["unit"]), text["scale"]).mapped(self._kind))
+        self.value_text, self.decimals, self.fault = self._figures()
         self.fate = self._fates()
         self.kept = self._deduplicated()
 
@@ -107,26 +97,36 @@ class _Vintage:
         known, fault = (places, "") if isinstance(places, int) else (0, places)
         return _Kind(known, self.job.decimals.get(indicator), cleaning.is_percent(unit), fault)
 
-    def _figures(self) -> Column[_Figure]:
-        """Read each distinct pair of a cell's text and its kind."""
-        parse, shift, mark = cleaning.parse_number, cleaning.shifted, self.job.decimal_mark
-        make = partial(tuple.__new__, _Figure)  # half of the time of _Figure(...), a few hundred thousand times
+    def _figures(self) -> tuple[Column[str], Column[str], Column[str]]:
+        """Return value_text, decimals and fault, each distinct text read once and moved once for each kind it has."""
+        mark, raws, kinds = self.job.decimal_mark, self.raw.distinct, self.kind.distinct
+        codes, raw_at, kind_at = crossed(self.raw, self.kind)
+        numbers = [cleaning.parse_number(raw, mark) for raw in raws]
+        texts, written, faults = (objects([number[at] for number in numbers])[raw_at] for at in range(3))
+        for at in self._percentages(raw_at, kind_at):
+            texts[at], written[at], faults[at] = cleaning.parse_number(raws[raw_at[at]], mark, percent=True)
+        places = np.array([kind.places for kind in kinds], dtype=np.int64)[kind_at]
+        for at in np.flatnonzero(places).tolist():
+            texts[at] = cleaning.shifted(texts[at], int(places[at]))
+        stated = objects([kind.stated for kind in kinds])[kind_at]
+        decimals, distinct = pd.factorize(np.where(stated == None, written, stated) - places)  # noqa: E711  by element
+        return (Column(codes, texts.tolist()), Column(decimals[codes], list(map(str, distinct.tolist()))),
+                Column(codes, faults.tolist()))
 
-        def figure(pair: tuple[str, _Kind]) -> _Figure:
-            raw, (places, stated, percent, _) = pair
-            text, decimals, fault = parse(raw, mark, percent=percent)
-            return make((shift(text, places) if places else text, (decimals if stated is None else stated) - places,
-                         fault))
-
-        return paired(self.raw, self.kind).mapped(figure)
+    def _percentages(self, raw_at: Numbers, kind_at: Numbers) -> list[int]:
+        """Return which pairs of a text and a kind are a text with a percent sign in a column of percentages."""
+        signed = np.array(["%" in raw for raw in self.raw.distinct], dtype=bool)
+        percent = np.array([kind.percent for kind in self.kind.distinct], dtype=bool)
+        found: list[int] = np.flatnonzero(signed[raw_at] & percent[kind_at]).tolist()
+        return found
 
     def _fates(self) -> Numbers:
         """Return for every row why it leaves, STAYS where it stays; the first reason counts."""
         reasons = {
             GROUP: self.group | self.iso3.flags(lambda iso3: iso3 in (AGGREGATE, WORLD)),
             STRANGER: self.iso3.flags(lambda iso3: iso3 == UNKNOWN),
-            EMPTY: self.figure.flags(lambda figure: not figure.text and not figure.fault),
-            NO_NUMBER: self.figure.flags(lambda figure: bool(figure.fault)),
+            EMPTY: ~(self.value_text.flags(bool) | self.fault.flags(bool)),
+            NO_NUMBER: self.fault.flags(bool),
             NO_YEAR: self.years == 0,
             NO_UNIT: self.kind.flags(lambda kind: bool(kind.fault)),
         }
@@ -204,13 +204,13 @@ class _Vintage:
         rows = np.flatnonzero(np.isin(self.fate, list(RULES)))
         explain = cache(self.job.identity.explain)  # a name that nobody knows has many rows
         columns = (self.fate[rows].tolist(), self.locator[rows].tolist(), self.raw.of(rows), self.place.of(rows),
-                   self.iso3.of(rows), self.indicator.of(rows), self.year.of(rows), self.figure.of(rows),
+                   self.iso3.of(rows), self.indicator.of(rows), self.year.of(rows), self.fault.of(rows),
                    self.kind.of(rows))
-        for fate, locator, raw, place, iso3, indicator, year, figure, kind in zip(*columns, strict=True):
+        for fate, locator, raw, place, iso3, indicator, year, fault, kind in zip(*columns, strict=True):
             if fate == STRANGER:
                 detail = explain(*place)
             elif fate == NO_NUMBER:
-                detail = f"{raw[:cleaning.SHOWN]!r} {figure.fault}"
+                detail = f"{raw[:cleaning.SHOWN]!r} {fault}"
             elif fate == NO_YEAR:
                 detail = f"{year[:cleaning.SHOWN]!r} is no year"
             elif fate == NO_UNIT:
@@ -240,14 +240,15 @@ class _Vintage:
     def _jumps(self, texts: Mapping[str, list[str]]) -> list[tuple[str, str]]:
         """Return (iso3, sentence) for neighbouring figures that differ more than the dataset's limit, GDP first."""
         limit, kept = gates.limits_of(self.job.dataset).jump, self.kept
-        level = self.indicator.flags(lambda name: name in INDICATORS and INDICATORS[name].continuous)[kept]
-        series = (ranks(self.indicator) * (len(self.place.distinct) + 1) + ranks(self.iso3))[kept]
-        values = np.array([float(text) for text in texts["value_text"]], dtype=np.float64)
-        before, after, apart = values[:-1], values[1:], np.diff(self.years[kept])
-        neighbours = (np.diff(series) == 0) & level[1:] & (apart <= gates.NEIGHBOURS) & (before > 0) & (after > 0)
+        level = np.flatnonzero(
+            self.indicator.flags(lambda name: name in INDICATORS and INDICATORS[name].continuous)[kept])
+        series = (ranks(self.indicator) * (len(self.place.distinct) + 1) + ranks(self.iso3))[kept[level]]
+        values = np.array([float(texts["value_text"][at]) for at in level.tolist()], dtype=np.float64)
+        before, after, apart = values[:-1], values[1:], np.diff(self.years[kept[level]])
+        neighbours = (np.diff(series) == 0) & (apart <= gates.NEIGHBOURS) & (before > 0) & (after > 0)
         apart_far = neighbours & ((after > before * limit) | (after * limit < before))
         found = []
-        for at in np.flatnonzero(apart_far).tolist():
+        for at in level[np.flatnonzero(apart_far)].tolist():  # a series stands together: the next row is the neighbour
             iso3, name = texts["iso3"][at], texts["indicator"][at]
             one, other = (f"{texts['value_text'][i]} in {texts['year'][i]}" for i in (at, at + 1))
             found.append((iso3, f"{iso3} {name} is {one} and {other}"))

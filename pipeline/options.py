@@ -50,10 +50,14 @@ def columns(text: str) -> dict[str, str]:
 
 
 def indicator_names(text: str) -> list[str]:
-    """Read "NGDPD,NY.GDP.MKTP.CD" into canonical names without repeats."""
+    """Read "NGDPD,NY.GDP.MKTP.CD" into canonical names without repeats; "all" in any case into [ALL]."""
     found = [indicators.canonical(part.strip()) for part in text.split(",") if part.strip()]
     if not found:
         raise argparse.ArgumentTypeError("no indicator is named")
+    if sources.ALL in map(str.lower, found):
+        if len(found) > 1:
+            raise argparse.ArgumentTypeError(f"{sources.ALL} stands alone: GDP is the main one wherever it is")
+        return [sources.ALL]
     return list(dict.fromkeys(found))
 
 
@@ -70,7 +74,8 @@ def add_extract_options(parser: Parser) -> None:
                    f"{ENVIRONMENT_PREFIX}URL or --url-file")
     parser.lasting("--url-file", type=Path, metavar="FILE", help="a file that holds the address")
     parser.lasting("--indicator", type=indicator_names, default=list(indicators.DEFAULT), metavar="NAME[,NAME…]",
-                   help="which indicators, the main one first (default: " + ",".join(indicators.DEFAULT) + ")")
+                   help="which indicators, the main one first, or all that the source (a table: the file) has "
+                   "(default: " + ",".join(indicators.DEFAULT) + ")")
     parser.lasting("--year", type=year, default=0, help="the picture's year (default: this year, else the latest)")
     parser.lasting("--vintage", default="", metavar="2019-04", help="the edition of a file that does not name its own")
     parser.lasting("--columns", type=columns, default={}, metavar="country=…,year=…,value=…",

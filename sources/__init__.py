@@ -36,11 +36,13 @@ from typing import TYPE_CHECKING, ClassVar
 from history.model import Scope, Vintage
 from pipeline.documents import RawDocument
 from pipeline.errors import UsageError
+from rules.indicators import DEFAULT
 from rules.records import Quarantined, StagedRecord
 
 if TYPE_CHECKING:
     from pipeline.http import Http
 
+ALL = "all"  # of --indicator: every indicator that the source has
 FOLDER = Path(__file__).resolve().parent
 
 
@@ -51,7 +53,7 @@ class Request:
     inputs:     local files, in the order given (--input, several).
     url:        the address to ask in place of the source's own, "" for its own; may hold a password, never print it
                 (pipeline.http.redacted).
-    indicators: canonical names, the main one first.
+    indicators: canonical names, the main one first; ("all",) of a source whose documents tell which there are.
     vintage:    "2019-04", "" where the user named none.
     columns:    role -> column name, from --columns country=…,year=…,value=….
     unit:       "usd", "million", "billion" or "".
@@ -103,6 +105,7 @@ class BaseSource(ABC):
     takes:          which of "input" and "url" it has a use for; the other is refused, not ignored.
     needs_input:    True when --input (or --url, for web_or_file) must be given.
     own_years:      True when each cell carries its own year (the picture then keeps them).
+    every:          what --indicator all asks of it; ALL itself where only its documents tell.
     """
 
     dataset: ClassVar[str]
@@ -110,6 +113,7 @@ class BaseSource(ABC):
     takes: ClassVar[frozenset[str]] = frozenset({"input", "url"})
     needs_input: ClassVar[bool] = False
     own_years: ClassVar[bool] = False
+    every: ClassVar[tuple[str, ...]] = DEFAULT
 
     @abstractmethod
     def fetch(self, request: Request, http: Http) -> Iterator[RawDocument]:

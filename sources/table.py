@@ -3,31 +3,34 @@
 Columns are recognised by common names or named with --columns country=…,year=…,value=…[,indicator=…,vintage=…]. With a
 vintage column each vintage is a batch, and the file is read once for each: rows need not be sorted, and memory stays
 bounded. Without one --vintage names the edition; without both the figures are a picture, dated by the file's day.
+--indicator all takes every indicator that the file has: GDP first, then the others that we know, then the rest by name.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache, partial
+from itertools import chain, compress, repeat
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from history.calendar import first_day, last_actual_year, parse_printing, status_of
 from history.model import GIVEN, OBSERVED, STATED, Scope, Vintage
 from pipeline.documents import RawDocument
 from pipeline.errors import SourceNonsense, UsageError
-from rules.indicators import DEFAULT, INDICATORS, canonical
+from rules.indicators import DEFAULT, INDICATORS, MAIN
 from rules.records import UNKNOWN, Quarantined, StagedRecord
-from sources import BaseSource, Request, VintageBatch
+from sources import ALL, BaseSource, Request, VintageBatch
 from sources._columns import Columns, recognise
 from sources._file_edition import agrees, month_in_name
 from sources._files import file_document, require_files
 from sources._marks import Undecidable
 from sources._sheet import OLE2_MAGIC, ZIP_MAGIC
-from sources._tables import SAFE, Delimited, JsonLines, Survey, Table, Where
+from sources._tables import SAFE, Block, Delimited, JsonLines, Survey, Table, Where, indicator_of
 from sources._text import looks_like_html
 from sources._units import Units, Unstated
 from sources._unpack import is_packed, open_unpacked
@@ -41,6 +44,8 @@ YEAR = re.compile(r"(?:YR)?([0-9]{4})(?:\.0+)?")
 CODE = re.compile(r"[A-Z]{3}|[0-9]{3}|GX?[0-9]{2,5}")  # the last are the IMF's groups since October 2025
 MOST_VINTAGES = 500  # the file is read once for each
 PACKED = (".gz", ".zst")
+# StagedRecord(...) runs Python for each figure, tuple.__new__ does not.
+_record = cast("Callable[[tuple[str, ...]], StagedRecord]", partial(tuple.__new__, StagedRecord))
 FORMS = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet", ".pq")
 
 
@@ -49,6 +54,7 @@ class Source(BaseSource):
 
     dataset = "table"
     needs_input = True
+    every = (ALL,)  # the file tells which
 
     def fetch(self, request: Request, http: Http) -> Iterator[RawDocument]:
         """Yield the files of --input, and the answer of --url where that is given. Raises UsageError, SourceError."""
@@ -121,47 +127,54 @@ class _File:
 
     def __init__(self, document: RawDocument, name: str) -> None:
         self.name, self.parameters = name, document.parameters
-        self.asked = tuple(filter(None, self.parameters.get("indicators", "").split(","))) or DEFAULT
+        asked = tuple(filter(None, self.parameters.get("indicators", "").split(","))) or DEFAULT
+        self.every = asked == (ALL,)
         self.day = self.parameters.get("day") or document.fetched_at[:10]
         self.dataset = dataset_of(name, self.parameters.get("dataset", ""))
         self.table = open_table(document, name, json.loads(self.parameters.get("columns") or "{}"))
         self.columns = self.table.columns
-        self.survey: Survey = self.table.survey(frozenset(self.asked))
+        self.survey: Survey = self.table.survey(None if self.every else frozenset(asked))
         if not self.survey.keys:
             raise SourceNonsense(f"{name} has a header and no row under it that can be read", where=name, safe=SAFE,
                                  next_command=f"head -5 {name}")
         self.place_is_code = self.columns.code < 0 and all(
             CODE.fullmatch(each.strip()) for each in self.survey.places)
+        self.asked = self._all() if self.every else asked
         self.indicators = self._indicators()
-        self.units = self._units()
+        self.kinds = self._kinds()
         self.decimal_mark = self._decimal_mark()
         self.years = {text: _year(text) for text in {key[2] for key in self.survey.keys}}
+        self.spoken = self._spoken()
 
     def _next(self, options: str) -> str:
         return f"python extract.py --source table --input {self.name} {options}"
 
     # --- what the columns mean ------------------------------------------------------------------------------------
 
+    def _all(self) -> tuple[str, ...]:
+        """Return every indicator of the file, GDP first, then the others that we know, then the rest by name."""
+        if self.columns.indicator < 0:
+            return (MAIN,)
+        names = {indicator_of(key[1]) for key in self.survey.keys} - {""}
+        return tuple(name for name in (*INDICATORS, *sorted(names - INDICATORS.keys())) if name in names)
+
     def _indicators(self) -> dict[str, str]:
         """Return the text of the indicator column -> canonical name, of the indicators that were asked for."""
         if self.columns.indicator < 0:
             return {"": self.asked[0]}
-        texts = {key[1] for key in self.survey.keys}
-        found = {text: name for text in texts for name in self._names(text) if name in self.asked}
+        texts, asked = {key[1] for key in self.survey.keys}, frozenset(self.asked)
+        found = {text: indicator_of(text) for text in texts if indicator_of(text) in asked}
+        if not found and self.every:
+            raise SourceNonsense(f"{self.name} has an indicator column, and no row under it names one",
+                                 where=self.name, safe=SAFE, next_command=f"head -5 {self.name}")
         if not found:
             seen = ", ".join(sorted(text[:40] for text in texts)[:12])
             raise SourceNonsense(f"{self.name} has none of {', '.join(self.asked)}; its indicators are {seen}",
                                  where=self.name, safe=SAFE, next_command=self._next("--indicator CODE"))
         return found
 
-    @staticmethod
-    def _names(text: str) -> list[str]:
-        code = text.strip()
-        upper = canonical(code.upper())
-        return [upper if upper in INDICATORS else canonical(code)]
-
-    def _units(self) -> dict[tuple[str, str, str], tuple[str, str]]:
-        """Return (indicator text, unit text, scale text) -> staged unit and scale. Raises UsageError."""
+    def _kinds(self) -> dict[tuple[str, str, str], tuple[str, str, str]]:
+        """Return (indicator text, unit text, scale text) -> staged indicator, unit and scale. Raises UsageError."""
         at = self.columns
         units = Units(self.parameters.get("unit", ""), at.stated, unit_column=at.unit >= 0,
                       scale_column=at.scale >= 0)
@@ -169,11 +182,22 @@ class _File:
         try:
             for _, text, _, unit, scale in sorted(self.survey.keys):
                 if text in self.indicators:
-                    found[text, unit, scale] = units.of(text.strip(), self.indicators[text], unit,
-                                                        "" if at.full else scale)
+                    name = self.indicators[text]
+                    found[text, unit, scale] = (name, *units.of(text.strip(), name, unit, "" if at.full else scale))
         except Unstated as error:
             raise UsageError(f"{self.name}: {error}", where=self.name, safe=SAFE,
                              next_command=self._next("--unit billion   # or million, or usd")) from error
+        return found
+
+    def _spoken(self) -> dict[str, dict[str, set[int]]]:
+        """Return text of the vintage column -> indicator -> the years that its rows are of."""
+        wide = {int(year) for _, year in self.columns.wide}
+        numbers = {text: wide or {int(year)} if len(year) == 4 and year.isascii() and year.isdigit() else wide
+                   for text, year in self.years.items()}
+        found: dict[str, dict[str, set[int]]] = {}
+        for label, text, year, _, _ in self.survey.keys:
+            if text in self.indicators:
+                found.setdefault(label, {}).setdefault(self.indicators[text], set()).update(numbers[year])
         return found
 
     def _decimal_mark(self) -> str:
@@ -236,81 +260,85 @@ class _File:
 
     def _batch(self, vintage: Vintage, texts: frozenset[str] | None, *, first: bool) -> VintageBatch:
         years: dict[str, set[int]] = {}
-        for label, indicator, year, _, _ in self.survey.keys:
-            if indicator in self.indicators and (texts is None or label in texts):
-                years.setdefault(self.indicators[indicator], set()).update(self._years_of(year))
+        for label in self.spoken if texts is None else texts & self.spoken.keys():
+            for name, of_label in self.spoken[label].items():
+                years.setdefault(name, set()).update(of_label)
         complete = vintage.dating != OBSERVED  # who names the edition says that what is not in it is withdrawn
         scopes = [Scope(vintage, each, tuple(sorted(years[each])), complete) for each in self.asked if each in years]
-        decimals = {each or self.asked[0]: n for each, n in self.survey.decimals.items()}
+        coded = self.columns.indicator >= 0
+        decimals = {each or self.asked[0]: n for each, n in self.survey.decimals.items() if each or not coded}
         batch = VintageBatch(vintage, scopes, (), self.decimal_mark, decimals)
         where: list[tuple[int, frozenset[str]]] = [] if texts is None else [(self.columns.vintage, texts)]
-        if self.columns.indicator >= 0:
+        if coded and not self.every:
             where.append((self.columns.indicator, frozenset(self.indicators)))
         batch.rows = self._rows(batch, where, first=first)
         return batch
-
-    def _years_of(self, text: str) -> set[int]:
-        texts = [year for _, year in self.columns.wide] or [self.years[text]]
-        return {int(each) for each in texts if len(each) == 4 and each.isascii() and each.isdigit()}
 
     # --- rows -----------------------------------------------------------------------------------------------------
 
     def _rows(self, batch: VintageBatch, where: Where, *, first: bool) -> Iterator[StagedRecord]:
         """Yield the records of one vintage, and keep the batch's balance."""
-        wide, skipped, yielded = len(self.columns.wide) or 1, [0] * len(where), 0
+        wide, skipped, yielded = self.columns.wide or ((-1, ""),), [0] * len(where), 0
 
-        def bad(row: Quarantined) -> None:
+        def unreadable(row: Quarantined) -> None:
             if first:
                 batch.quarantined.append(row)
 
-        vintage_at = self.columns.vintage if first else -1
-        record = self._reader()
         try:
-            for line, row in self.table.rows(where, skipped, bad):
-                if vintage_at >= 0 and not row[vintage_at].strip():
-                    bad(Quarantined("no vintage", f"{self.name} {self.table.word} {line}", " | ".join(row)[:500],
-                                    "the row names no vintage"))
-                    continue
-                yielded += wide
-                if self.columns.wide:
-                    yield from (record(line, row, index, year) for index, year in self.columns.wide)
-                else:
-                    yield record(line, row, -1, "")
+            for whole in self.table.blocks(where, skipped, unreadable):
+                block = self._usable(whole, batch, first=first)
+                if block[0]:
+                    yielded += len(block[0]) * len(wide)
+                    columns = [self._records(block, value_at, year) for value_at, year in wide]
+                    yield from columns[0] if len(columns) == 1 else chain.from_iterable(zip(*columns, strict=True))
         finally:
-            if self.columns.indicator >= 0 and skipped[-1]:
-                batch.set_aside["not asked for"] += skipped[-1] * wide
+            if not self.every and self.columns.indicator >= 0 and skipped[-1]:
+                batch.set_aside["not asked for"] += skipped[-1] * len(wide)
             batch.rows_read += yielded + sum(batch.set_aside.values()) + len(batch.quarantined)
 
-    def _reader(self) -> Callable[[int, Sequence[str], int, str], StagedRecord]:
-        """Return the function that makes a record of (line, cells, value column and year of a wide table or -1 and "").
+    def _usable(self, block: Block, batch: VintageBatch, *, first: bool) -> Block:
+        """Return the block without the rows that say nothing where they must; these are quarantined."""
+        roles = (("vintage", self.columns.vintage, first), ("indicator", self.columns.indicator, self.every))
+        for word, at, matters in roles:
+            lines, cells = block
+            if not matters or at < 0 or all(map(str.strip, cells[at])):
+                continue
+            good = [bool(text.strip()) for text in cells[at]]
+            for number, fine in enumerate(good):
+                if not fine:
+                    batch.quarantined.append(Quarantined(
+                        f"no {word}", f"{self.name} {self.table.word} {lines[number]}",
+                        " | ".join(column[number] for column in cells)[:500], f"the row names no {word}"))
+            block = list(compress(lines, good)), [list(compress(column, good)) for column in cells]
+        return block
 
-        A closure over local names: it runs once a figure, a hundred million times for the largest tables.
+    def _records(self, block: Block, value_at: int, year: str) -> Iterable[StagedRecord]:
+        """Return the records of a block; of a wide table those of one column, which holds the figures of `year`.
+
+        No Python code runs for each figure, of which the largest tables have a hundred million.
         """
-        at, place, years, units, indicators = self.columns, self.name, self.years, self.units, self.indicators
+        at, (lines, cells) = self.columns, block
+        nothing = [""] * len(lines)
+
+        def column(index: int) -> Sequence[str]:
+            return cells[index] if index >= 0 else nothing
+
         code_at, name_at = (at.name, -1) if self.place_is_code else (at.code, at.name)
-        indicator_at, unit_at, scale_at, last_at, word = at.indicator, at.unit, at.scale, at.last, self.table.word
-        statuses: dict[tuple[str, str], str] = {}
-
-        def record(line: int, row: Sequence[str], value_at: int, year: str) -> StagedRecord:
-            locator = f"{place} {word} {line}"
-            if value_at < 0:
-                value_at, year = at.value, years[row[at.year]]
-            else:
-                locator += f", column {year}"
-            text = row[indicator_at] if indicator_at >= 0 else ""
-            unit, scale = units[text, row[unit_at] if unit_at >= 0 else "", row[scale_at] if scale_at >= 0 else ""]
-            status = UNKNOWN
-            if last_at >= 0:
-                key = (year, row[last_at])
-                if key not in statuses:
-                    statuses[key] = _status(*key)
-                status = statuses[key]
-            return StagedRecord(row[code_at] if code_at >= 0 else "", row[name_at] if name_at >= 0 else "",
-                                indicators[text], year, row[value_at], unit, scale, status, locator)
-
-        return record
+        kinds = zip(column(at.indicator), column(at.unit), column(at.scale), strict=True)
+        names, units, scales = zip(*map(self.kinds.__getitem__, kinds), strict=True)
+        begin = f"{self.name} {self.table.word} "
+        locators: Iterable[str] = map(begin.__add__, map(str, lines))
+        years: Sequence[str]
+        if value_at < 0:
+            value_at, years = at.value, list(map(self.years.__getitem__, cells[at.year]))
+        else:
+            years, locators = [year] * len(lines), [f"{each}, column {year}" for each in locators]
+        statuses = map(_status, years, cells[at.last]) if at.last >= 0 else repeat(UNKNOWN)
+        return map(_record, zip(column(code_at), column(name_at), names, years, cells[value_at], units, scales,
+                                statuses, locators, strict=False))
 
 
+@lru_cache(maxsize=1 << 16)
 def _status(year: str, last: str) -> str:
     return status_of(int(year), last_actual_year(last)) if year.isascii() and year.isdigit() else UNKNOWN
 
