@@ -39,8 +39,9 @@ Figures = Mapping[Key, Figure]
 def answer(asked: Asked) -> Report:
     """Return where the datasets disagree. Raises UsageError for a dataset, indicator, country or year not there."""
     names = named(asked)
-    indicator = [_held.indicator(asked, name) for name in names][0]
-    country = _held.country(asked.options.country)
+    indicators = [_held.indicator(asked, name) for name in names]
+    indicator = indicators[0]
+    country = _held.country(asked)
     every = {name: figures(asked, name, indicator, country) for name in names}
     year = None if country and not asked.options.year else asked.options.year or common_year(every)
     shown = {name: {key: each for key, each in held.items() if year in (None, key[1])} for name, held in every.items()}
@@ -102,7 +103,8 @@ def common_year(every: Mapping[str, Figures]) -> int:
     return max(set.intersection(*(set(filled_years(of)) for of in counts.values())) or common)
 
 
-def disagreements(shown: Mapping[str, Figures], places: Mapping[str, str], tolerance: float, *, rate: bool) -> list[Row]:
+def disagreements(shown: Mapping[str, Figures], places: Mapping[str, str], tolerance: float, *,
+                  rate: bool) -> list[Row]:
     """Return a row a country and year that two of the datasets have, the largest difference first."""
     first, *others = shown
     rows = []

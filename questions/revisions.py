@@ -28,10 +28,10 @@ def answer(asked: Asked) -> Report:
     indicator = _held.indicator(asked, dataset)
     spoken = _held.spoken(asked, known, indicator)
     subject = f"{dataset}, {_held.title_of(indicator)}"
-    country = _held.country(asked.options.country)
+    country = _held.country(asked)
     if asked.options.since is None and len(spoken) < 2:
-        return nothing(subject, f"{_held.described(spoken[-1])} is the only vintage of {dataset} with this indicator, so "
-                       "there is nothing to compare it with.")
+        return nothing(subject, f"{_held.described(spoken[-1])} is the only vintage of {dataset} that has it, so there "
+                       "is nothing to compare it with.")
     if country and asked.options.since is None:
         return steps(asked, known, indicator, country, subject)
     now = spoken[-1]
