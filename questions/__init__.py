@@ -57,7 +57,8 @@ def add_options(parser: Parser) -> None:
                         help="of the questions but --as-of: another indicator than GDP, e.g. NGDP_RPCH")
     parser.add_argument("--dataset", metavar="NAME", help="of the questions but --compare: another dataset than the "
                         "picture's")
-    parser.add_argument("--by", choices=["change", "percent"], help="of --revisions: the order (default: change)")
+    parser.add_argument("--by", choices=["change", "percent"], metavar="change|percent",
+                        help="of --revisions: the order (default: change)")
     parser.add_argument("--tolerance", type=percent, metavar="PERCENT",
                         help="of --compare: up to which difference figures agree (default: 2; of rates 0.5 points)")
 
