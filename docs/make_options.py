@@ -50,19 +50,21 @@ def lasting_flags(script: str) -> tuple[Parser, set[str]]:
 
 def rows() -> list[str]:
     """Return the table's lines, one an option, in the order of etl_process.py."""
-    found: dict[str, tuple[argparse.Action, list[str], bool]] = {}
+    found: dict[tuple[str, bool], tuple[argparse.Action, list[str], bool]] = {}
     for script in SCRIPTS:
         parser, lasting = lasting_flags(script)
         for action in parser._actions:
             flag = action.option_strings[-1]
             if flag not in ("-h", "--help"):
-                found.setdefault(flag, (action, [], flag in lasting))[1].append(script)
-    return [row(flag, *about) for flag, about in found.items()]
+                # --dataset names a table to extract, and for one answer of report the dataset that is asked.
+                found.setdefault((flag, flag in lasting), (action, [], flag in lasting))[1].append(script)
+    return [row(flag, *about) for (flag, _), about in found.items()]
 
 
 def row(flag: str, action: argparse.Action, scripts: list[str], lasting: bool) -> str:
     """Return one line of the table."""
-    value = "" if action.nargs == 0 else f" {action.metavar or action.dest.upper()}".replace("|", "\\|")
+    shown = action.metavar or action.dest.upper()
+    value = "" if action.nargs == 0 else f" {shown if isinstance(shown, str) else ' '.join(shown)}".replace("|", "\\|")
     variable = f"`{ENVIRONMENT_PREFIX}{flag.removeprefix('--').upper().replace('-', '_')}`" if lasting else ""
     where = "all" if len(scripts) == len(SCRIPTS) else ", ".join(scripts)
     text = LISTED_ELSEWHERE.get(flag) or (action.help or "").replace("|", "\\|")

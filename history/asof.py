@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -42,7 +43,8 @@ def find(editions: Sequence[Edition], text: str) -> Edition | None:
     """Return the vintage that a text means, None for none.
 
     editions: of one dataset, in their order. text: a label, which means its last printing; LABEL+UPDATED, the day of
-    the update being enough; or an ISO date, which means the newest vintage published or updated by then. A label wins.
+    the update being enough, or of publication for one without; or an ISO date, which means the newest vintage
+    published or updated by then. A label wins.
     """
     named = [each for each in editions if each.vintage.label == text]
     printed = [each for each in editions if _is_printing(each.vintage, text)]
@@ -51,8 +53,9 @@ def find(editions: Sequence[Edition], text: str) -> Edition | None:
 
 
 def _is_printing(vintage: Vintage, text: str) -> bool:
-    updated = text.removeprefix(f"{vintage.label}+")
-    return text == vintage.slug or (updated != text and len(updated) >= 10 and vintage.updated.startswith(updated))
+    day = text.removeprefix(f"{vintage.label}+")
+    return text == vintage.slug != vintage.label or (
+        day != text and len(day) >= 10 and (vintage.updated or vintage.published).startswith(day))
 
 
 def nearest(editions: Sequence[Edition], text: str) -> Edition:
@@ -67,10 +70,10 @@ def nearest(editions: Sequence[Edition], text: str) -> Edition:
 
 
 def short_names(editions: Sequence[Edition]) -> dict[str, str]:
-    """Return key -> label; with the day of its update where one label has several printings."""
-    labels = [each.vintage.label for each in editions]
-    return {each.key: each.vintage.slug if labels.count(each.vintage.label) > 1 else each.vintage.label
-            for each in editions}
+    """Return key -> label; LABEL+DAY where one label has several printings."""
+    labels = Counter(each.vintage.label for each in editions)
+    return {each.key: f"{each.vintage.label}+{each.vintage.updated[:10] or each.vintage.published}"
+            if labels[each.vintage.label] > 1 else each.vintage.label for each in editions}
 
 
 def runs(years: Sequence[int]) -> str:

@@ -46,12 +46,14 @@ def write_page(workspace: Workspace, report: Report) -> None:
         lines = "\n".join(f"<tr>{''.join(cell(row, name) for name in columns)}</tr>" for row in rows)
         return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{lines}\n</tbody></table>"
 
+    economies = drawn(report.table("economies"), "GDP_USD_billion")
+    regions = drawn(report.table("regions"), "Top5_mean_GDP_USD_billion")
     notes = "".join(f"<p>{escape(note)}</p>" for note in report.notes)
     with atomic_file(workspace.page, "w") as stream:
         stream.write(
             f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>World Economies</title>\n'
             f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body>\n'
             f"<h1>World Economies</h1>\n<p>{escape(report.title)}</p>\n"
-            f"<h2>Regions, mean GDP of the five largest</h2>\n{drawn(report.table('regions'), 'Top5_mean_GDP_USD_billion')}\n"
-            f"{notes}<h2>Economies</h2>\n{drawn(report.table('economies'), 'GDP_USD_billion')}\n"
+            f"<h2>Regions, mean GDP of the five largest</h2>\n{regions}\n"
+            f"{notes}<h2>Economies</h2>\n{economies}\n"
             f"<p>World Economies {VERSION}. Figures: their publisher's; see data/ATTRIBUTION.md.</p></body></html>\n")

@@ -45,7 +45,7 @@ def add_options(parser: Parser) -> None:
     """Add the questions: one-time options of report.py, which no variable sets and etl_process.py does not take."""
     group = parser.add_mutually_exclusive_group()
     group.add_argument("--as-of", metavar="WHEN",
-                       help="both tables as they were: of a vintage (2024-04), or of the newest one by a day (2024-06-30)")
+                       help="both tables as they were: of a vintage (2024-04), or of the newest by a day (2024-06-30)")
     group.add_argument("--revisions", action="store_true",
                        help="what the newest vintage changed, largest first; with --country every step of its figures")
     group.add_argument("--compare", metavar="A,B[,C…]", help="where datasets disagree: imf-weo,worldbank-wdi")
@@ -57,9 +57,10 @@ def add_options(parser: Parser) -> None:
                         help="of the questions but --as-of: another indicator than GDP, e.g. NGDP_RPCH")
     parser.add_argument("--dataset", metavar="NAME", help="of the questions but --compare: another dataset than the "
                         "picture's")
-    parser.add_argument("--by", choices=["change", "percent"], help="of --revisions: the order (default: change)")
+    parser.add_argument("--by", choices=["change", "percent"], metavar="change|percent",
+                        help="of --revisions: the order (default: change)")
     parser.add_argument("--tolerance", type=percent, metavar="PERCENT",
-                        help="of --compare: up to which difference figures agree (default: 2 percent; of rates 0.5 points)")
+                        help="of --compare: up to which difference figures agree (default: 2; of rates 0.5 points)")
 
 
 def is_asked(arguments: Sequence[str]) -> bool:

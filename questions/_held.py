@@ -48,8 +48,8 @@ def require_schema(target: BaseTarget, workspace: Workspace) -> None:
     newest = max(int(path.name.partition("_")[0]) for path in (PROJECT / "sql" / "migrations").glob("[0-9]*.sql"))
     version = rows[0]["version"] if rows else newest
     if version < newest:
-        raise CheckpointError(f"The database has schema {version}, this program reads schema {newest}: a load brings it "
-                              "up to date", where=str(workspace.database), safe=SAFE, next_command="python load.py")
+        raise CheckpointError(f"The database has schema {version}, this program reads schema {newest}: a load brings "
+                              "it up to date", where=str(workspace.database), safe=SAFE, next_command="python load.py")
     if version > newest:
         raise TargetRefused(f"The database has schema {version}, this program knows {newest}",
                             where=str(workspace.database), safe=SAFE,
@@ -107,7 +107,7 @@ def edition(known: Sequence[Edition], text: str, option: str) -> Edition:
         return found
     near = asof.nearest(known, text.strip())
     names = asof.short_names(known)
-    first, last = (f"{names[each.key]} ({each.vintage.published or 'without a date'})" for each in (known[0], known[-1]))
+    first, last = (f"{names[each.key]} ({each.known or 'no date'})" for each in (known[0], known[-1]))
     what = f"nothing as old as {text}" if asof.is_day(text.strip()) else f"no vintage {text!r}"
     raise UsageError(f"{known[0].vintage.dataset} has {what}; the nearest is {names[near.key]}. "
                      f"It has {len(known)}: the first is {first}, the last {last}", safe=SAFE,
@@ -143,10 +143,13 @@ def title_of(name: str) -> str:
     return f"{known.title} ({known.unit})" if known else name
 
 
-def country(text: str | None) -> Country | None:
-    """Return the country of a code or a name, None for None. Raises UsageError naming the closest; a region is none."""
-    if text is None:
-        return None
+def country(asked: Asked) -> Country | None:
+    """Return the country asked for, None for all. Raises UsageError."""
+    return None if asked.options.country is None else known_country(asked.options.country)
+
+
+def known_country(text: str) -> Country:
+    """Return the country of a code or a name. Raises UsageError naming the closest; a region is none."""
     from pipeline.countries import load_identity
 
     identity = load_identity()

@@ -19,13 +19,14 @@ def answer(asked: Asked) -> Report:
     edition = _held.edition(known, asked.options.as_of, "--as-of")
     year = year_of(asked, edition)
     named = staging.described(edition.vintage, edition.channel)
-    published = f", published {edition.vintage.published}" if edition.vintage.published else ""
-    title = f"{named}{published}, {year or 'the latest year of each economy'}"
+    published = edition.vintage.published
+    dated = f", published {published}" if published and published not in named else ""
+    title = f"{named}{dated}, {f'figures of {year}' if year else 'the latest figure of each economy'}"
     report = picture.pictured(asked, edition, {"picture": False, "year": year}, title)
     stamp = {"Dataset": edition.vintage.dataset, "Vintage": edition.vintage.slug}
     economies = replace(report.tables[0], rows=[row | stamp for row in report.tables[0].rows])
     facts = {"dataset": edition.vintage.dataset, "vintage": edition.vintage.label, "updated": edition.vintage.updated,
-             "published": edition.vintage.published, "year": year}
+             "published": published, "year": year}
     tables: list[Table] = [economies, *report.tables[1:]]
     return Report(title, tables, [*taken(asked.options.as_of.strip(), edition), *report.notes], facts)
 

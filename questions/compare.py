@@ -39,8 +39,9 @@ Figures = Mapping[Key, Figure]
 def answer(asked: Asked) -> Report:
     """Return where the datasets disagree. Raises UsageError for a dataset, indicator, country or year not there."""
     names = named(asked)
-    indicator = [_held.indicator(asked, name) for name in names][0]
-    country = _held.country(asked.options.country)
+    indicators = [_held.indicator(asked, name) for name in names]
+    indicator = indicators[0]
+    country = _held.country(asked)
     every = {name: figures(asked, name, indicator, country) for name in names}
     year = None if country and not asked.options.year else asked.options.year or common_year(every)
     shown = {name: {key: each for key, each in held.items() if year in (None, key[1])} for name, held in every.items()}
@@ -52,7 +53,7 @@ def answer(asked: Asked) -> Report:
         tolerance = RATE if is_rate(indicator) else LEVEL
     rows = disagreements(shown, places, tolerance, rate=is_rate(indicator))
     about = f"{country.name}, every year" if country and not year else f"{country.name}, {year}" if country else year
-    title = f"{title_of(indicator)}, {about}: {' against '.join(names)}"
+    title = f"{title_of(indicator)}, {about}"
     return compared(asked, title, rows, lacking(shown, every, places), names, indicator, tolerance)
 
 
@@ -102,7 +103,8 @@ def common_year(every: Mapping[str, Figures]) -> int:
     return max(set.intersection(*(set(filled_years(of)) for of in counts.values())) or common)
 
 
-def disagreements(shown: Mapping[str, Figures], places: Mapping[str, str], tolerance: float, *, rate: bool) -> list[Row]:
+def disagreements(shown: Mapping[str, Figures], places: Mapping[str, str], tolerance: float, *,
+                  rate: bool) -> list[Row]:
     """Return a row a country and year that two of the datasets have, the largest difference first."""
     first, *others = shown
     rows = []
@@ -117,7 +119,7 @@ def disagreements(shown: Mapping[str, Figures], places: Mapping[str, str], toler
         row["Status"] = ", ".join(dict.fromkeys(STATUS[each.forecast] for each in found.values() if each
                                                 and each.forecast is not None))
         rows.append(row)
-    rows.sort(key=lambda row: -max(abs(row[f"{name} difference"] or 0.0) for name in others))
+    rows.sort(key=lambda row: -max(abs(row[f"{name}_difference"] or 0.0) for name in others))
     return [{"Rank": rank, **row} for rank, row in enumerate(rows, 1)]
 
 
@@ -127,8 +129,8 @@ def against(found: Mapping[str, Figure | None], first: str, others: Sequence[str
     for name in others:
         other = found[name]
         change = other.value - base.value if base and other else None
-        row[f"{name} difference"] = None if change is None else float(change)
-        row[f"{name} percent"] = (round(float(100 * change / abs(base.value)), 4)
+        row[f"{name}_difference"] = None if change is None else float(change)
+        row[f"{name}_percent"] = (round(float(100 * change / abs(base.value)), 4) + 0.0  # no -0.0
                                   if change is not None and base and base.value else None)
     return row
 
@@ -163,15 +165,9 @@ def compared(asked: Asked, title: str, rows: list[Row], lacks: list[Row], names:
              tolerance: float) -> Report:
     """Return the report: the figures, who lacks whom, and how many agree."""
     most = asked.options.top or (MOST if asked.for_people and asked.options.country is None else len(rows))
-    heads = HEADS | {name: name for name in names} | {"Verdict": "verdict"}
-    for name in names[1:]:
-        alone = len(names) == 2
-        heads[f"{name} difference"] = "difference" if alone else f"difference {name}"
-        heads[f"{name} percent"] = "%" if alone else f"% {name}"
-    if is_rate(indicator):
-        heads = {name: head for name, head in heads.items() if not name.endswith(" percent")}
-    main = Table("comparison", title, rows[:most], heads, dict.fromkeys(
-        [*names, *(f"{name} difference" for name in names)], 3), wrap={"Country": 28})
+    title = f"{title}: {' against '.join(names)}"
+    main = Table("comparison", title + lettered(names), rows[:most], heads(names, rate=is_rate(indicator)),
+                 dict.fromkeys([*names, *(f"{name}_difference" for name in names)], 3), wrap={"Country": 20})
     unit = "points" if is_rate(indicator) else f"% of {names[0]}"
     counts = {each: sum(row["Verdict"] == each for row in rows) for each in (EQUAL, AGREE, DIFFER)}
     notes = [f"Of {len(rows):,} figures {counts[EQUAL]:,} are equal (within half a unit of the coarser writing), "
@@ -182,6 +178,23 @@ def compared(asked: Asked, title: str, rows: list[Row], lacks: list[Row], names:
     lists = who_lacks(lacks, each_year=asked.options.country is not None, whole=not asked.for_people)
     return Report(title, [main, lists], notes, {"datasets": list(names), "indicator": indicator,
                                                 "tolerance": tolerance, "counts": counts})
+
+
+def heads(names: Sequence[str], *, rate: bool) -> dict[str, str]:
+    """Return the heads people are shown; three datasets and more are letters, so that they fit a screen."""
+    short = names if len(names) == 2 else [chr(ord("A") + at) for at in range(len(names))]
+    found = HEADS | dict(zip(names, short, strict=True)) | {"Verdict": "verdict"}
+    for name, letter in list(zip(names, short, strict=True))[1:]:
+        found[f"{name}_difference"] = "difference" if len(names) == 2 else f"{letter} - {short[0]}"
+        found[f"{name}_percent"] = "" if rate else "%"
+    return {name: head for name, head in found.items() if head}
+
+
+def lettered(names: Sequence[str]) -> str:
+    """Return which letter is which dataset, where there are more than two."""
+    if len(names) == 2:
+        return ""
+    return " (" + ", ".join(f"{chr(ord('A') + at)} {name}" for at, name in enumerate(names)) + ")"
 
 
 def who_lacks(lacks: list[Row], *, each_year: bool, whole: bool) -> Table:

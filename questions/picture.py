@@ -25,7 +25,7 @@ REGION_HEADS = {
 
 
 def newest(asked: Asked) -> Report:
-    """Return the newest picture. Raises CheckpointError without a database, UsageError for an unknown region or year."""
+    """Return the newest picture. Raises CheckpointError without one, UsageError for an unknown region or year."""
     picture = asked.query("picture_vintage")
     if not picture:
         return without_picture(asked)
@@ -87,8 +87,9 @@ def pictured(asked: Asked, edition: Edition, chosen: Mapping[str, Any], title: s
 
 def tables(title: str, economies: list[Row], regions: list[Row], notes: list[str]) -> Report:
     """Return the two tables as a report."""
-    return Report(title, [Table("economies", f"Economies: {title}", economies, ECONOMY_HEADS),
-                          Table("regions", f"Regions, mean of the five largest: {title}", regions, REGION_HEADS)], notes)
+    return Report(title, [
+        Table("economies", f"Economies: {title}", economies, ECONOMY_HEADS),
+        Table("regions", f"Regions, mean of the five largest: {title}", regions, REGION_HEADS)], notes)
 
 
 def known_region(text: str, regions: list[str]) -> str | None:

@@ -27,11 +27,12 @@ def answer(asked: Asked) -> Report:
     known = _held.editions(asked, dataset)
     indicator = _held.indicator(asked, dataset)
     spoken = _held.spoken(asked, known, indicator)
-    subject = f"{dataset}, {_held.title_of(indicator)}"
-    country = _held.country(asked.options.country)
+    year, region = asked.options.year, _held.region(asked.options.region)
+    subject = ", ".join(str(each) for each in (dataset, _held.title_of(indicator), region, year) if each)
+    country = _held.country(asked)
     if asked.options.since is None and len(spoken) < 2:
-        return nothing(subject, f"{_held.described(spoken[-1])} is the only vintage of {dataset} with this indicator, so "
-                       "there is nothing to compare it with.")
+        return nothing(subject, f"{_held.described(spoken[-1])} is the only vintage of {dataset} that has it, so there "
+                       "is nothing to compare it with.")
     if country and asked.options.since is None:
         return steps(asked, known, indicator, country, subject)
     now = spoken[-1]
@@ -126,7 +127,7 @@ def row_of(row: Row) -> Row:
     return {
         "Country": row["Country"], "ISO3": row["ISO3"], "Year": row["Year"], "Kind": row["kind"],
         "Old": number(old), "New": number(new), "Change": number(change),
-        "Percent": round(float(100 * change / abs(old)), 4) if change is not None and old else None,
+        "Percent": round(float(100 * change / abs(old)), 4) + 0.0 if change is not None and old else None,
         "Status": status(STATUS[row["old_forecast"]], STATUS[row["new_forecast"]]),
     }
 
@@ -149,8 +150,8 @@ def heads(indicator: str, **others: str) -> dict[str, str]:
 
 def places_of(rows: Sequence[Row]) -> dict[str, int]:
     """Return the decimals that people are shown: as many as the figures have, three at most."""
-    texts = (repr(row[name]) for row in rows for name in ("Old", "New") if row[name] is not None)
-    most = max((len(text.partition(".")[2]) for text in texts), default=2)
+    texts = (repr(row[name]).removesuffix(".0") for row in rows for name in ("Old", "New") if row[name] is not None)
+    most = max((len(text.partition(".")[2]) for text in texts), default=0)
     return dict.fromkeys(("Old", "New", "Change"), min(most, 3))
 
 

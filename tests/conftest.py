@@ -14,6 +14,7 @@ CAPTURES = PROJECT.parent / "shared" / "captures"
 sys.path.insert(0, str(PROJECT))
 
 from tests.orchestra import etl, write_table  # noqa: E402  the path comes first
+from tests.project import run  # noqa: E402
 from tests.server import Server  # noqa: E402
 
 
@@ -35,6 +36,15 @@ def captures() -> Path:
 def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small table of figures: 20 economies, two vintages."""
     return write_table(tmp_path_factory.mktemp("table") / "gdp.csv")
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace in which the bundled vintages were loaded; only look at it."""
+    workspace = tmp_path_factory.mktemp("bundle") / "workspace"
+    done = run("etl_process.py", "--source", "bundled", "--no-html", "--quiet", workspace=workspace)
+    assert done.returncode == 0, done.stderr
+    return workspace
 
 
 @pytest.fixture(scope="session")
