@@ -223,7 +223,7 @@ def good_gz() -> bytes:
     ("f.csv.zst", zstandard.compress(CSV.encode())[:6] + b"\xff" * 30, SourceNonsense, "is damaged or cut: after"),
     ("f.parquet", b"PAR1 and no more", SourceNonsense, "is a damaged Parquet file"),
     ("f.parquet", CSV.encode(), SourceNonsense, "is named like a Parquet file, but is none"),
-    ("f.parquet.gz", gzip.compress(b"PAR1" + bytes(50)), UsageError, "is a packed Parquet file"),
+    ("f.parquet.gz", gzip.compress(b"PAR1" + bytes(50), mtime=0), UsageError, "is a packed Parquet file"),
     ("f.json", b'[{"a": 1}]', UsageError, "is one JSON array"),
     ("f.jsonl", b"no json\n", SourceNonsense, "holds no JSON object"),
     ("f.jsonl", b'{"a": 1}\n', UsageError, "no column is named like a country"),
