@@ -126,8 +126,12 @@ class TextTable(Table):
         if not where:
             yield from self._records(bad)
             return
+        (first, among), *others = where  # most rows of a file of many vintages end at the first condition
         for line, row in self._records(bad):
-            for number, (index, allowed) in enumerate(where):
+            if row[first] not in among:
+                skipped[0] += 1
+                continue
+            for number, (index, allowed) in enumerate(others, 1):
                 if row[index] not in allowed:
                     skipped[number] += 1
                     break
