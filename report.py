@@ -1,4 +1,4 @@
-"""Stage 4: the database -> tables on the screen, results/World_Economies.html.
+"""Stage 4: the database -> tables on the screen, a page, CSV files with a data package.
 
 Reads the database only, with SQL from sql/queries/. With one of the options of questions/ it answers that question
 instead: it only looks then, takes no lock and writes no log, no page and no checkpoint.
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import questions
 from pipeline import checkpoints, options, plan
-from pipeline.checkpoints import Meter
+from pipeline.checkpoints import Meter, Part
 from pipeline.errors import ExitCode
 from pipeline.stage import Stage, finished, run_stage, started
 from pipeline.tables import rendered
@@ -51,7 +51,8 @@ def body(stage: Stage) -> ExitCode:
 
         write_page(stage.workspace, report)
     economies, regions = (len(report.table(name).rows) for name in ("economies", "regions"))
-    remember(stage, meter, economies)
+    left = leave(stage, asked, economies)
+    remember(stage, meter, economies, left)
     page = "" if stage.options.no_html else "; page: results/World_Economies.html"
     finished(stage, f"{economies} economies, {regions} regions{page}", rows_in=economies, rows_out=economies)
     return ExitCode.DONE
@@ -71,16 +72,25 @@ def ask(stage: Stage) -> Asked:
     return Asked(target, stage.workspace, stage.options)
 
 
-def remember(stage: Stage, meter: Meter, rows: int) -> None:
+def leave(stage: Stage, asked: Asked, rows: int) -> list[Part]:
+    """Return the files that the report leaves for others: the page, and the CSV files with their package."""
+    left = [] if stage.options.no_html else [checkpoints.make_part(stage.workspace, stage.workspace.page, rows)]
+    if not stage.options.no_csv:
+        from pipeline import datapackage
+
+        left += datapackage.write(stage.workspace, asked.target)
+    return left
+
+
+def remember(stage: Stage, meter: Meter, rows: int, left: list[Part]) -> None:
     """Write the stage's manifest where there is a loaded run, so that the run counts as finished."""
     run_id = checkpoints.current_run(stage.workspace)
     loaded = checkpoints.read_manifest(stage.workspace, run_id, "load") if run_id else None
     if loaded is None:
         return
-    page = [] if stage.options.no_html else [checkpoints.make_part(stage.workspace, stage.workspace.page, rows)]
     checkpoints.write_manifest(stage.workspace, meter.manifest(
         run_id=run_id, step_id="report", parameters=plan.parameters("report", stage.options),
-        inputs={"load": loaded.digest}, parts=page, balance={"in": rows, "out": rows}, code=plan.code("report"),
+        inputs={"load": loaded.digest}, parts=left, balance={"in": rows, "out": rows}, code=plan.code("report"),
         facts={"shown": utc_now()}))
 
 

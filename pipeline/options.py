@@ -121,6 +121,8 @@ def add_report_options(parser: Parser, *, own_year: bool = True) -> None:
         parser.lasting("--year", type=year, default=0, help="another year of the same vintage")
     parser.lasting("--format", default="table", choices=list(FORMATS), help="table, csv, json, markdown")
     parser.lasting("--no-html", action="store_true", help="do not write results/World_Economies.html")
+    parser.lasting("--no-csv", action="store_true",
+                   help="do not write results/datapackage.json and the two CSV files it describes")
 
 
 def checked_url(options: argparse.Namespace) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -134,6 +134,10 @@ class BaseTarget(ABC):
     @abstractmethod
     def query(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:
         """Run sql/queries/NAME.sql and return its rows, column name -> value."""
+
+    def rows(self, name: str, parameters: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of sql/queries/NAME.sql one by one, values in the order of its columns, for large results."""
+        yield from (tuple(row.values()) for row in self.query(name, parameters))
 
     def fault(self, most: int = 0) -> str:
         """Return "" for a target that is whole, else what is wrong with it; reads all of it, up to `most` bytes."""

@@ -277,6 +277,15 @@ class Target(BaseTarget):
                     return []  # a file of the user's own, or of an older schema: load has not been here yet
                 return _rows(connection, text, parameters)
 
+    def rows(self, name: str, parameters: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of a query on the published file, as query() finds it; the file is held until the last."""
+        text = (SQL / "queries" / f"{name}.sql").read_text(encoding="utf-8")
+        if not self._exists():
+            return
+        with self._named(), contextlib.closing(self._read_only()) as connection:
+            if connection.execute("PRAGMA user_version").fetchone()[0]:
+                yield from connection.execute(text, dict(parameters))
+
 
 def _opened(path: Path) -> sqlite3.Connection:
     """Open a copy in a transaction; foreign keys are checked once, at its end."""
