@@ -101,8 +101,15 @@ def test_another_dataset_whose_label_is_a_date(held: Path) -> None:
     (["--as-of", "2024-04", "--country", "NGA"], "--country goes with --revisions and --compare, not with --as-of"),
 ], ids=["before all", "no such label", "year", "dataset", "region", "two questions", "no question", "idle", "country"])
 def test_what_is_not_there_is_refused(held: Path, arguments: list[str], says: str) -> None:
+    before = everything(held)
     done = run("report.py", *arguments, workspace=held)
     assert (done.returncode, says in done.stderr, done.stdout) == (2, True, ""), done.stderr
+    assert everything(held) == before
+
+
+def everything(workspace: Path) -> dict[str, tuple[int, int]]:
+    return {path.relative_to(workspace).as_posix(): (path.stat().st_mtime_ns, path.stat().st_size)
+            for path in workspace.rglob("*")}
 
 
 # --- cells that carry their own years -------------------------------------------------------------------------------
@@ -145,11 +152,6 @@ def test_a_year_of_a_revision(wiki: Path) -> None:
 
 
 # --- they only look -------------------------------------------------------------------------------------------------
-
-
-def everything(workspace: Path) -> dict[str, tuple[int, int]]:
-    return {path.relative_to(workspace).as_posix(): (path.stat().st_mtime_ns, path.stat().st_size)
-            for path in workspace.rglob("*")}
 
 
 @pytest.mark.parametrize("question", [

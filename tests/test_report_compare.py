@@ -102,6 +102,7 @@ def test_three_fit_a_screen(three: Path) -> None:
 
 
 def test_a_year_and_every_year(three: Path) -> None:
+    assert {row["Year"] for row in compare(three, BOTH)["comparison"]} == {2022}  # the bank has one of three for 2023
     assert [row["imf-weo"] for row in compare(three, BOTH, "--year", "2023")["comparison"]] == [4457.366]
     assert [(row["Year"], row["imf-weo"]) for row in compare(three, BOTH, "--country", "DEU")["comparison"]] == [
         (2022, 4085.681), (2023, 4457.366)]

@@ -90,6 +90,8 @@ def test_a_rate_changes_by_points_and_coarser_writing_is_no_revision(held: Path)
     report = revisions(held, "--indicator", "NGDP_RPCH", "--country", "USA")
     assert [(row["Kind"], row["Old"], row["New"], row["Change"]) for row in report["revisions"]] == [
         ("revised", 2.7, 2.8, 0.1), ("confirmed", 2.8, 2.796, -0.004)]
+    since = revisions(held, "--indicator", "NGDP_RPCH", "--since", "2024-10")
+    assert [(row["Kind"], row["Old"], row["New"]) for row in since["revisions"]] == [("confirmed", 2.8, 2.796)]
     screen = run("report.py", "--revisions", "--indicator", "NGDP_RPCH", "--since", "2024-04", workspace=held).stdout
     assert ("  points" in screen, "%" in screen) == (True, False)
 
@@ -104,7 +106,8 @@ def test_people_see_the_largest_and_how_to_see_the_others(tmp_path: Path) -> Non
     database, weo = Database(tmp_path / "w"), of(WEO)
     for vintage in weo[:2]:
         database.vintage(vintage)
-        database.scope(WEO, "NGDPD", key(vintage), 1990, 2025)
+        database.scope(WEO, "NGDPD", key(vintage), 1990, 2025 if vintage is weo[0] else 2026)
+    database.fact(WEO, "NGDPD", "NGA", 2026, key(weo[1]), None, "1", 3, 1)  # nobody spoke of that year: none appeared
     for year in range(1990, 2020):
         database.fact(WEO, "NGDPD", "NGA", year, key(weo[0]), key(weo[1]), "100", 3, 0)
         database.fact(WEO, "NGDPD", "NGA", year, key(weo[1]), None, str(year), 3, 0)
