@@ -6,12 +6,13 @@ all or nothing.
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from argparse import RawDescriptionHelpFormatter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from typing import Any
 
 from history.merge import CHANNELS
@@ -29,6 +30,7 @@ from rules.records import Quarantined
 from targets import BaseTarget, Batch, Counts, Picture, open_target
 from utils import Parser, Workspace, add_common_options, utc_now
 
+FEW_COLLECTIONS = 100_000  # objects between two looks for cycles: ranges have none
 AT_ONCE = 200  # batches read side by side: each has a file open
 
 
@@ -53,6 +55,7 @@ def body(stage: Stage) -> ExitCode:
     if not rebuild and not plan.why_run(stage.workspace, "load", before.run_id, stage.options):
         stage.report.emit("skipped", "skipped: its checkpoint is whole and nothing before it changed")
         return ExitCode.DONE
+    gc.set_threshold(FEW_COLLECTIONS, *gc.get_threshold()[1:])
     with target:
         describe(target)
         lost = target.answers and not target.query("loaded", {})[0]["batches"]
@@ -190,9 +193,8 @@ def batches_of(workspace: Workspace, before: Manifest, origin: Manifest, accept:
 
 
 def clean_rows(workspace: Workspace, parts: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Yield the clean records in these parts, as texts."""
-    for path in parts:
-        yield from islice(read_rows(workspace.resolve(path)), 1, None)
+    """Return the clean records in these parts, as texts."""
+    return chain.from_iterable(islice(read_rows(workspace.resolve(path)), 1, None) for path in parts)
 
 
 def show(stage: Stage, target: BaseTarget, before: Manifest, origin: Manifest) -> str:

@@ -185,14 +185,11 @@ class Merge:
     def changes(self, series: Series, held: HeldSeries, arrived: Arrived,
                 ) -> Iterator[tuple[str, list[Range], list[Range], list[str]]]:
         """Yield (year, ranges before, ranges after, arriving vintages that speak for it alone) of a series' figures."""
-        said = {vintage: self._joined_word(vintage, series, held, arrived) for vintage in self.members}
-        years = set(held.ranges)
-        for word in said.values():
-            years.update(word.figures)
-        for year in sorted(years):
+        words = [(vintage, self._joined_word(vintage, series, held, arrived)) for vintage in self.members]
+        said = [(vintage, word.figures, word.complete) for vintage, word in words]
+        for year in sorted(set(held.ranges).union(*(figures for _, figures, _ in said))):
             before, complete = held.ranges.get(year, []), self.timeline.speakers(series[0], year)
-            now = {vintage: word.figures.get(year) for vintage, word in said.items()
-                   if year in word.figures or year in word.complete}
+            now = {vintage: figures.get(year) for vintage, figures, spoken in said if year in spoken or year in figures}
             alone = [vintage for vintage in now if vintage not in complete]
             others = [self.home(vintage) for vintage in held.spoken.get(year, ())]
             speakers = sorted({*complete, *alone, *others}) if alone or others else complete

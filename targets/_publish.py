@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
@@ -23,7 +23,7 @@ class Store(Protocol):
     def query(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:
         """Run sql/queries/NAME.sql."""
 
-    def run(self, name: str, rows: Iterable[Mapping[str, Any] | Sequence[Any]]) -> int:
+    def run(self, name: str, rows: Sequence[Mapping[str, Any] | Sequence[Any]]) -> int:
         """Run sql/statements/NAME.sql once a row; returns how many rows it changed."""
 
     def held(self, dataset: str, indicators: Collection[str]) -> Iterator[tuple[Series, HeldSeries]]:
