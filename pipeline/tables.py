@@ -62,7 +62,17 @@ def rendered(report: Report, form: str) -> str:
               for each in report.tables]
     forecast = any(row.get("Forecast") == "forecast" and "Year" in table.heads
                    for table in report.tables for row in table.rows)
-    return "\n\n".join([*blocks, *report.notes, *(["f: the publisher's forecast"] if forecast else [])])
+    notes = [note if form == "markdown" else _folded(note) for note in report.notes]
+    return "\n\n".join([*blocks, *notes, *(["f: the publisher's forecast"] if forecast else [])])
+
+
+def _folded(note: str) -> str:
+    """Return a sentence in lines that fit a screen."""
+    if len(note) <= WIDTH:
+        return note
+    from textwrap import fill
+
+    return fill(note, WIDTH, break_on_hyphens=False)
 
 
 def as_csv(table: Table) -> str:

@@ -61,8 +61,10 @@ def changes(asked: Asked, between: tuple[Edition, Edition], known: Sequence[Edit
     of = f"{country.name}, " if country else ""
     title = f"Revisions of {of}{subject}: from {_held.described(then)} to {_held.described(now)}"
     listed, more = cut(asked, rows)
-    main = Table("revisions", title, listed, heads(indicator, Old=names[then.key], New=names[now.key], Kind=""),
-                 places_of(listed), wrap={"Country": 28})
+    fold = "\n+" if asked.options.format == "table" else "+"  # LABEL+DAY in two lines fits a screen
+    old, new = (names[each.key].replace("+", fold) for each in between)
+    main = Table("revisions", title, listed, heads(indicator, Old=old, New=new, Kind=""), places_of(listed),
+                 wrap={"Country": 28})
     facts = {"dataset": then.vintage.dataset, "indicator": indicator, "then": names[then.key], "now": names[now.key],
              "counts": counted(rows)}
     return Report(title, [main, *come_and_gone(rows)], [*more, summary(rows)], facts)
