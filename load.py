@@ -105,7 +105,7 @@ def judge(stage: Stage, outcomes: Sequence[Counts], accept: Sequence[str]) -> li
         def told(key: str, known: Mapping[str, Vintage] = counts.known) -> str:
             return staging.described(known[key])
 
-        dataset = next(iter(counts.known.values())).dataset
+        dataset = next((vintage.dataset for vintage in counts.known.values()), "")
         for finding in gates.judge_conflicts(counts.conflicts, told) + gates.judge_losses(counts.losses, dataset, told):
             if not finding.fatal:
                 stage.report.note(finding.text)

@@ -44,7 +44,7 @@ class Asked:
 
 def require_schema(target: BaseTarget, workspace: Workspace) -> None:
     """Refuse a database of another version of the project. Raises CheckpointError for an older one, TargetRefused."""
-    rows = target.query("schema", {})
+    rows = [row for row in target.query("schema", {}) if row["version"]]  # 0: a file of the user's own
     newest = max(int(path.name.partition("_")[0]) for path in (PROJECT / "sql" / "migrations").glob("[0-9]*.sql"))
     version = rows[0]["version"] if rows else newest
     if version < newest:

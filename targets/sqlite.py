@@ -287,7 +287,7 @@ class Target(BaseTarget):
             if not self._exists():
                 return []
             with contextlib.closing(self._read_only()) as connection:
-                if connection.execute("PRAGMA user_version").fetchone()[0] < _newest_schema():
+                if name != "schema" and connection.execute("PRAGMA user_version").fetchone()[0] < _newest_schema():
                     return []  # a file of the user's own, or of an older schema: load has not been here yet
                 return _rows(connection, text, parameters)
 

@@ -22,9 +22,13 @@ RESULTS = ("results/Countries_by_GDP.json", "results/Countries_by_GDP_Processed.
 
 
 def write_table(path: Path, first: int = 900, vintages: tuple[str, ...] = ("2024-10", "2025-04")) -> Path:
-    """Write 20 economies, two years, one or more vintages; `first` is the USA's GDP, each next is 10 less."""
+    """Write 20 economies, two years, one or more vintages; `first` is the USA's GDP, each next is 10 less.
+
+    Other figures than the first ones are a later printing, the later the larger they are.
+    """
+    printing = f"+2025-05-{(first - 700) // 10:02d}" if first != 900 else ""
     lines = ["country,year,value,vintage"]
-    lines += [f"{code},{year},{first - 10 * at}.25,{vintage}"
+    lines += [f"{code},{year},{first - 10 * at}.25,{vintage}{printing}"
               for vintage in vintages for at, code in enumerate(CODES) for year in (2024, 2025)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path

@@ -160,7 +160,7 @@ def test_the_example_source_is_loaded_as_the_page_says(copy: Path, publishers: S
 @pytest.mark.parametrize("page", PAGES)
 def test_only_set_up_and_system_commands_are_not_run(page: str) -> None:
     for block in blocks(page):
-        assert block.info in ("sh", "sh no-run", "text", "json", "python", "crontab"), f"{page}:{block.line}"
+        assert block.info in ("sh", "sh no-run", "text", "json", "python", "crontab", "sql"), f"{page}:{block.line}"
         if block.info == "sh no-run":
             for line in block.text.splitlines():
                 assert line.startswith(SET_UP), f"{page}:{block.line}: {line} can be run by the test"

@@ -248,7 +248,8 @@ def test_closest_is_short_and_may_be_empty() -> None:
 def test_countries_and_regions() -> None:
     identity = Identity(SMALL)
     assert identity.version == "1"
-    assert identity.country("FOO") == Country("FOO", "FO", "Fooland", "Asia", "Central Asia")
+    assert identity.country("FOO") == Country("FOO", "FO", "Fooland", "Asia", "Central Asia", "900",
+                                              ("Republic of Foo",))
     assert [country.iso3 for country in identity.countries()] == ["BAR", "FOO"]
     assert Identity.regions() == REGIONS == ("Africa", "Asia", "Europe", "North America", "South America", "Oceania")
     with pytest.raises(KeyError):

@@ -145,7 +145,8 @@ def test_a_failing_gate_leaves_the_database_as_it_was(workspace: Path) -> None:
     before = database.read_bytes()
     picture = (workspace / "results/Countries_by_GDP_Processed.json").read_bytes()
     with Server() as server:
-        server.routes["/.NGDPD.A"] = Answer(sdmx(figures(USA="90000")), headers={"Content-Type": "application/xml"})
+        later = sdmx(figures(USA="90000"), updated="2025-11-19T13:00:00Z")
+        server.routes["/.NGDPD.A"] = Answer(later, headers={"Content-Type": "application/xml"})
         assert process(server, workspace) == 3
         assert database.read_bytes() == before
         assert (workspace / "results/Countries_by_GDP_Processed.json").read_bytes() == picture
@@ -265,7 +266,8 @@ def test_a_lost_database_is_made_again_from_every_kept_vintage(
 
 def test_an_acceptance_is_not_asked_for_again(workspace: Path) -> None:
     with Server() as server:
-        server.routes["/.NGDPD.A"] = Answer(sdmx(figures(USA="90000")), headers={"Content-Type": "application/xml"})
+        later = sdmx(figures(USA="90000"), updated="2025-11-19T13:00:00Z")
+        server.routes["/.NGDPD.A"] = Answer(later, headers={"Content-Type": "application/xml"})
         assert process(server, workspace, "--accept", "share") == 0
         assert process(server, workspace) == 0
 
@@ -334,10 +336,10 @@ def own(tmp_path: Path, text: str, *more: str) -> tuple[int, str]:
 
 
 def test_a_correction_taken_back_is_taken_back_everywhere(tmp_path: Path) -> None:
-    for value in ("100", "200", "100"):
-        code, told = own(tmp_path, f"country,year,value\nGermany,2025,{value}\n", "--vintage", "2026-01")
+    for value, printing in (("100", ""), ("200", "+2026-02-01"), ("100", "+2026-03-01")):
+        code, told = own(tmp_path, f"country,year,value\nGermany,2025,{value}\n", "--vintage", f"2026-01{printing}")
         assert code == 0, told
-    assert sql(tmp_path / "w", "SELECT value_text FROM fact_gdp") == [("100",)]
+    assert sql(tmp_path / "w", "SELECT value_text FROM fact_gdp WHERE to_vintage IS NULL") == [("100",)]
     assert sql(tmp_path / "w", "SELECT GDP_USD_billion FROM Countries_by_GDP") == [(100.0,)]
     assert "report     ran" in told
 
