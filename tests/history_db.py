@@ -1,14 +1,31 @@
-"""A small database of history, made of literal rows by sqlite3 alone, with the project's own migrations."""
+"""Databases with history: filled by hand, row by row, or published from batches made by hand; and what they hold.
+
+What is filled by hand is sqlite3 and the project's migrations alone: what is expected of it owes nothing to the loading.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+from history.calendar import weo_vintage
+from history.model import STATED, Scope, Vintage, Witness
 from pipeline.countries import load_identity
-from tests.project import PROJECT
+from targets import Batch, Counts
+from targets.sqlite import Target
+from tests.project import PROJECT, sql
+from utils import Workspace
+
+GDP, WEO = "NGDPD", "imf-weo"
+TABLES = ("dim_vintage", "dim_scope", "dim_scope_key", "fact_gdp", "fact_revision", "fact_region")  # no fact of arrival
+Told = Mapping[tuple[str, str, int], str]  # indicator, iso3, year -> "476.468", with " f" behind a forecast, " a" an actual
+
+# --- filled by hand -----------------------------------------------------------------------------------------------
 
 # dataset, label, published, updated
 VINTAGES = (
@@ -20,7 +37,6 @@ VINTAGES = (
 )
 # dataset, indicator, iso3, year, from and to (places among the dataset's VINTAGES, to None: still), text, decimals,
 # forecast
-WEO = "imf-weo"
 FACTS: tuple[tuple[str, str, str, int, int, int | None, str, int, int | None], ...] = (
     (WEO, "NGDPD", "USA", 2023, 0, 2, "27360.935", 3, 0),
     (WEO, "NGDPD", "USA", 2023, 2, None, "27720.725", 3, 0),
@@ -55,31 +71,38 @@ def key(vintage: tuple[str, str, str, str]) -> str:
 
 
 def of(dataset: str, vintages: Iterable[tuple[str, str, str, str]] = VINTAGES) -> list[tuple[str, str, str, str]]:
+    """Return the vintages of a dataset."""
     return [each for each in vintages if each[0] == dataset]
 
 
 class Database:
-    """sqliteDB/World_Economies.db of a workspace, while it is filled."""
+    """sqliteDB/World_Economies.db of a workspace, made where there is none, while it is filled.
 
-    def __init__(self, workspace: Path, upto: str = "9999") -> None:
+    schema: the last migration applied, None for the newest. countries: rows of iso3, iso2, name, region, subregion and
+    region_version; the project's own by default.
+    """
+
+    def __init__(self, workspace: Path, *, schema: int | None = None,
+                 countries: Iterable[tuple[str, ...]] | None = None) -> None:
         self.path = workspace / "sqliteDB" / "World_Economies.db"
+        if self.path.exists():
+            return
         self.path.parent.mkdir(parents=True)
+        migrations = sorted((PROJECT / "sql" / "migrations").glob("[0-9]*.sql"))[:schema]
         with closing(sqlite3.connect(self.path)) as connection:
-            for file in sorted((PROJECT / "sql" / "migrations").glob("[0-9]*.sql")):
-                if file.name < upto:
-                    connection.executescript(file.read_text(encoding="utf-8"))
-                    connection.execute(f"PRAGMA user_version = {int(file.name[:4])}")
-            if upto == "9999":
-                identity = load_identity()
-                connection.executemany(
-                    "INSERT INTO dim_country (iso3, iso2, name, region, subregion, region_version) "
-                    "VALUES (?, ?, ?, ?, ?, ?)",
-                    [(c.iso3, c.iso2, c.name, c.region, c.subregion, identity.version) for c in identity.countries()])
-            connection.commit()
+            for file in migrations:
+                connection.executescript(file.read_text(encoding="utf-8"))
+            connection.execute(f"PRAGMA user_version = {len(migrations)}")
+        identity = load_identity()
+        self.run("INSERT INTO dim_country (iso3, iso2, name, region, subregion, region_version) VALUES (?, ?, ?, ?, ?, ?)",
+                 *(countries if countries is not None else (
+                     (c.iso3, c.iso2, c.name, c.region, c.subregion, identity.version) for c in identity.countries())))
 
     def run(self, statement: str, *rows: tuple[object, ...]) -> None:
+        """Run a statement once a row; what a row refers to must be there."""
         with closing(sqlite3.connect(self.path)) as connection:
             connection.execute("PRAGMA foreign_keys = 1")
+            connection.execute("PRAGMA synchronous = 0")
             connection.executemany(statement, rows)
             connection.commit()
 
@@ -126,3 +149,81 @@ def history(workspace: Path) -> Path:
         database.fact(dataset, indicator, iso3, year, keys[begin], None if end is None else keys[end], *rest)
     database.picture(of(WEO)[-1])
     return workspace
+
+
+# --- published from batches ---------------------------------------------------------------------------------------
+
+
+def rows_of(told: Told) -> list[list[str]]:
+    """Return clean records as texts."""
+    found = []
+    for (indicator, iso3, year), word in sorted(told.items()):
+        text, _, mark = word.partition(" ")
+        decimals = len(text.partition(".")[2])
+        plain = text.rstrip("0").rstrip(".") if "." in text else text
+        found.append([iso3, indicator, str(year), plain, str(decimals), {"f": "1", "a": "0", "": ""}[mark], f"{iso3} {year}"])
+    return found
+
+
+def batch(vintage: str | Vintage, told: Told, years: Mapping[str, Sequence[int]] | Sequence[int] | None = None, *,
+          channel: str = "weo", complete: bool = True, dataset: str = "imf-weo", run: str = "run") -> Batch:
+    """Return a batch of one vintage: "2024-10", "2024-10+2024-11-30" or a Vintage.
+
+    years: what it speaks for, of each indicator or of all that it has; those of its figures by default.
+    """
+    if isinstance(vintage, str):
+        label, _, updated = vintage.partition("+")
+        vintage = weo_vintage(label, updated) if dataset == "imf-weo" else Vintage(
+            dataset, label, f"{label}-01-01"[:10], updated, STATED)
+    indicators = dict.fromkeys(indicator for indicator, _, _ in told) or {GDP: None}
+    scopes = []
+    for indicator in years if isinstance(years, Mapping) else indicators:
+        own = years[indicator] if isinstance(years, Mapping) else years
+        spoken = own if own is not None else {year for name, _, year in told if name == indicator}
+        scopes.append(Scope(vintage, indicator, tuple(sorted(spoken)), complete))
+    rows = rows_of(told)
+    digest = hashlib.sha256(json.dumps([row[:6] for row in rows]).encode()).hexdigest()
+    witness = Witness(channel, f"archive-{run}", "0" * 64, digest, "2026-11-20T10:00:00Z", "https://example.org/x")
+    return Batch(vintage, scopes, digest, len(rows), GDP, 0, lambda: iter(rows), witness, run)
+
+
+def gdp(years: Mapping[str, Mapping[int, str]]) -> dict[tuple[str, str, int], str]:
+    """Return {"NGA": {2022: "476.468"}} as told figures of GDP."""
+    return {(GDP, iso3, year): word for iso3, words in years.items() for year, word in words.items()}
+
+
+def publish(root: Path, *groups: Iterable[Batch]) -> list[Counts]:
+    """Publish each group in a load of its own."""
+    found = []
+    for number, group in enumerate(groups):
+        identity = load_identity()
+        with Target(Workspace(root)) as target:
+            target.describe(identity.countries(), identity.version)
+            found.append(target.publish([Batch(**{**vars(each), "run_id": f"{each.run_id}-{number}"}) for each in group]))
+    return found
+
+
+# --- what a database holds ----------------------------------------------------------------------------------------
+
+
+def ranges(root: Path, iso3: str, year: int, indicator: str = GDP) -> list[tuple[str, str | None, str]]:
+    """Return (label from, label to, value) of one figure, the dataset's labels with their update."""
+    return sql(root, """
+        SELECT v.label || iif(v.updated = '', '', '+' || v.updated), w.label || iif(w.updated = '', '', '+' || w.updated),
+               f.value_text || CASE f.forecast WHEN 1 THEN ' f' WHEN 0 THEN ' a' ELSE '' END
+        FROM fact_gdp AS f
+        JOIN dim_vintage AS v ON v.dataset = f.dataset AND v.vintage = f.from_vintage
+        LEFT JOIN dim_vintage AS w ON w.dataset = f.dataset AND w.vintage = f.to_vintage
+        WHERE f.iso3 = ? AND f.year = ? AND f.indicator = ?
+        ORDER BY f.from_vintage""", iso3, year, indicator)
+
+
+def content(root: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """Return every table of TABLES, sorted."""
+    return {table: sorted(sql(root, f"SELECT * FROM {table}"), key=repr) for table in TABLES}
+
+
+def labels(root: Path) -> list[str]:
+    """Return the printings held, oldest first."""
+    return [f"{label}+{updated}" if updated else label
+            for label, updated in sql(root, "SELECT label, updated FROM dim_vintage ORDER BY vintage")]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from targets.sqlite import statements
-from tests.history_batches import HISTORY
+from tests.history_db import content
 from tests.project import PROJECT, run, sql
 from tests.weo_sample import economies
 
@@ -36,10 +36,6 @@ def load(workspace: Path, table: Path, *more: str) -> tuple[int, str]:
                "--no-html", *more, workspace=workspace)
     assert "Traceback" not in done.stderr
     return done.returncode, done.stderr
-
-
-def content(workspace: Path) -> dict[str, list[tuple[object, ...]]]:
-    return {table: sorted(sql(workspace, f"SELECT * FROM {table}"), key=repr) for table in HISTORY}
 
 
 # --- the shrink guard ---------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from pipeline import checkpoints
 from rules import gates
 from targets import Batch
 from tests import history_reference as reference
-from tests.history_batches import content, publish
+from tests.history_db import content, publish
 from tests.project import PROJECT, run, sql
 from utils import Workspace
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from history.calendar import WEO
 from history.model import OBSERVED, STATED, Vintage
 from targets import Batch
-from tests.history_batches import GDP, asked, batch, content, gdp, labels, publish, ranges
+from tests.history_db import GDP, batch, content, gdp, labels, publish, ranges
+from tests.project import sql
 
 NIGERIA = {"2024-04": "477.376 a", "2024-10": "476.468 a", "2025-04": "476.468 a", "2025-10": "645.682 a"}
 
@@ -32,8 +33,8 @@ def test_nigeria_2022(tmp_path: Path) -> None:
     publish(tmp_path, nigeria())
     assert ranges(tmp_path, "NGA", 2022) == [
         ("2024-04", "2024-10", "477.376 a"), ("2024-10", "2025-10", "476.468 a"), ("2025-10", None, "645.682 a")]
-    assert asked(tmp_path, "SELECT kind, old_text, new_text, round(change, 3), round(percent, 1) FROM fact_revision "
-                           "ORDER BY vintage") == [
+    assert sql(tmp_path, "SELECT kind, old_text, new_text, round(change, 3), round(percent, 1) FROM fact_revision "
+                         "ORDER BY vintage") == [
         ("revised", "477.376", "476.468", -0.908, -0.2), ("revised", "476.468", "645.682", 169.214, 35.5)]
 
 
@@ -51,15 +52,15 @@ def test_an_economy_that_vanishes_and_returns(tmp_path: Path) -> None:
     there = gdp({"USA": {2022: "1.0"}, "VEN": {2022: "5.0"}})
     publish(tmp_path, [batch("2024-04", there), batch("2024-10", gdp({"USA": {2022: "1.0"}})), batch("2025-04", there)])
     assert ranges(tmp_path, "VEN", 2022) == [("2024-04", "2024-10", "5"), ("2025-04", None, "5")]
-    assert asked(tmp_path, "SELECT kind, vintage, old_text, new_text FROM fact_revision WHERE iso3 = 'VEN' "
-                           "ORDER BY vintage") == [
+    assert sql(tmp_path, "SELECT kind, vintage, old_text, new_text FROM fact_revision WHERE iso3 = 'VEN' "
+                         "ORDER BY vintage") == [
         ("withdrawn", "2024-10-22  2024-10", "5", None), ("appeared", "2025-04-22  2025-04", None, "5")]
 
 
 def test_a_new_year_has_not_appeared_since_nobody_spoke_for_it(tmp_path: Path) -> None:
     publish(tmp_path, [batch("2024-10", gdp({"USA": {2022: "1.0"}})),
                        batch("2025-04", gdp({"USA": {2022: "1.0", 2023: "2.0"}, "FRA": {2022: "1.0"}}))])
-    assert asked(tmp_path, "SELECT iso3, year, kind FROM fact_revision") == [("FRA", 2022, "appeared")]
+    assert sql(tmp_path, "SELECT iso3, year, kind FROM fact_revision") == [("FRA", 2022, "appeared")]
 
 
 def test_a_report_of_some_between_two_whole_vintages(tmp_path: Path) -> None:
@@ -69,7 +70,7 @@ def test_a_report_of_some_between_two_whole_vintages(tmp_path: Path) -> None:
     assert ranges(tmp_path, "USA", 2022) == [
         ("2024-04", "2024-10", "1"), ("2024-10", "2025-04", "3"), ("2025-04", None, "1")]
     assert ranges(tmp_path, "FRA", 2022) == [("2024-04", None, "5")]  # it says nothing of France
-    assert asked(tmp_path, "SELECT iso3, vintage FROM dim_scope_key") == [("USA", "2024-10-22  2024-10")]
+    assert sql(tmp_path, "SELECT iso3, vintage FROM dim_scope_key") == [("USA", "2024-10-22  2024-10")]
 
 
 def test_what_a_report_said_counts_when_another_vintage_comes_between(tmp_path: Path) -> None:
@@ -88,7 +89,7 @@ def test_one_indicator_first_and_more_later(tmp_path: Path) -> None:
     assert ranges(tmp_path, "USA", 2022, "LP") == [("2024-10", None, "333.271 a")]
     publish(tmp_path / "b", [batch("2024-10", money | people)])
     assert content(tmp_path) == content(tmp_path / "b")
-    assert len(asked(tmp_path, "SELECT * FROM etl_batch")) == 2
+    assert len(sql(tmp_path, "SELECT * FROM etl_batch")) == 2
 
 
 # --- printings ----------------------------------------------------------------------------------------------------
@@ -112,8 +113,8 @@ def test_a_later_update_with_the_same_figures_revises_nothing(tmp_path: Path) ->
         root = tmp_path / str(number)
         publish(root, *([each] for each in order))
         assert ranges(root, "CHN", 2022) == [("2022-10", None, "20256.411 f")]
-        assert asked(root, "SELECT * FROM fact_revision") == []
-        assert sorted(asked(root, "SELECT channel FROM etl_load")) == [("bundled",), ("imf",)]
+        assert sql(root, "SELECT * FROM fact_revision") == []
+        assert sorted(sql(root, "SELECT channel FROM etl_load")) == [("bundled",), ("imf",)]
     assert content(tmp_path / "0") == content(tmp_path / "1")
 
 
@@ -161,7 +162,7 @@ def test_an_observed_day_with_known_figures_is_a_witness(tmp_path: Path) -> None
         publish(root, *([each] for each in order))
         assert labels(root) == ["2024-10"]
         assert ranges(root, "FRA", 2022) == [("2024-10", None, "2.796 a")]
-        assert len(asked(root, "SELECT * FROM etl_load")) == 2
+        assert len(sql(root, "SELECT * FROM etl_load")) == 2
     assert content(tmp_path / "0") == content(tmp_path / "1")
 
 
@@ -192,12 +193,12 @@ def test_the_same_vintage_twice_adds_a_witness_only(tmp_path: Path) -> None:
     counts, = publish(tmp_path, [batch(label, gdp({"NGA": {2022: word}}), run="again") for label, word in NIGERIA.items()])
     assert (counts.figures, counts.ranges, counts.gone, counts.witnesses) == (0, 0, 0, 4)
     assert content(tmp_path) == before
-    assert len(asked(tmp_path, "SELECT * FROM etl_load")) == 8
+    assert len(sql(tmp_path, "SELECT * FROM etl_load")) == 8
 
 
 def test_a_rounded_neighbour_is_no_revision(tmp_path: Path) -> None:
     publish(tmp_path, [batch("2024-04", gdp({"NGA": {2022: "476.468 a"}})), batch("2024-10", gdp({"NGA": {2022: "476.47 a"}}))])
-    assert asked(tmp_path, "SELECT * FROM fact_revision") == []
+    assert sql(tmp_path, "SELECT * FROM fact_revision") == []
     assert len(ranges(tmp_path, "NGA", 2022)) == 2  # what was written is kept all the same
 
 
@@ -229,17 +230,17 @@ def test_absence_against_a_figure_is_a_conflict(tmp_path: Path) -> None:
 
 
 def test_one_changed_cell_is_one_revision(tmp_path: Path) -> None:
-    words = {iso3: {year: "1.234 a" for year in range(2000, 2020)} for iso3 in ("USA", "FRA", "DEU")}
+    words = {iso3: dict.fromkeys(range(2000, 2020), "1.234 a") for iso3 in ("USA", "FRA", "DEU")}
     later = words | {"FRA": words["FRA"] | {2010: "1.235 a"}}
     publish(tmp_path, [batch("2024-04", gdp(words)), batch("2024-10", gdp(later))])
-    assert asked(tmp_path, "SELECT iso3, year, kind, old_text, new_text FROM fact_revision") == [
+    assert sql(tmp_path, "SELECT iso3, year, kind, old_text, new_text FROM fact_revision") == [
         ("FRA", 2010, "revised", "1.234", "1.235")]
 
 
 def test_a_forecast_that_turned_actual_is_confirmed(tmp_path: Path) -> None:
     publish(tmp_path, [batch("2024-04", gdp({"USA": {2023: "27.36 f"}, "FRA": {2023: "3.05 f"}})),
                        batch("2024-10", gdp({"USA": {2023: "27.36 a"}, "FRA": {2023: "3.06 a"}}))])
-    assert asked(tmp_path, "SELECT iso3, kind FROM fact_revision ORDER BY iso3") == [("FRA", "revised"), ("USA", "confirmed")]
+    assert sql(tmp_path, "SELECT iso3, kind FROM fact_revision ORDER BY iso3") == [("FRA", "revised"), ("USA", "confirmed")]
 
 
 # --- any order ----------------------------------------------------------------------------------------------------

@@ -177,7 +177,7 @@ def test_lasting_options_are_read_from_the_environment_and_questions_are_not(hel
 
 
 def test_an_old_database_is_to_be_loaded_again(tmp_path: Path) -> None:
-    Database(tmp_path / "w", upto="0002")
+    Database(tmp_path / "w", schema=1)
     for arguments in (["--as-of", "2024-04"], ["--no-html"]):
         done = run("report.py", *arguments, workspace=tmp_path / "w")
         assert (done.returncode, "has schema 1" in done.stderr, "python load.py" in done.stderr) == (5, True, True)

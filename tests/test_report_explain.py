@@ -116,8 +116,7 @@ def test_the_last_of_two_cells_for_one_figure_is_the_one(tmp_path: Path) -> None
 
 
 def test_the_same_figures_many_times_are_read_once(held: Path) -> None:
-    database = Database.__new__(Database)
-    database.path = held / "sqliteDB" / "World_Economies.db"
+    database = Database(held)
     archive_id = json.loads(next((held / "results/archive").glob("*.json")).read_text())["id"]
     for night in range(3):
         database.witness("table:own/2025-04/digest", "table", archive_id, run_id=f"night {night}",
