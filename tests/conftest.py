@@ -6,8 +6,12 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from pipeline.http import Http
 
 PROJECT = Path(__file__).resolve().parent.parent
 CAPTURES = PROJECT.parent / "shared" / "captures"
@@ -22,6 +26,31 @@ from tests.server import Server  # noqa: E402
 def server() -> Iterator[Server]:
     with Server() as running:
         yield running
+
+
+@pytest.fixture
+def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No proxy and no certificates of the machine that runs the tests."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def waits() -> list[float]:
+    """What the client `http` would have slept, in seconds."""
+    return []
+
+
+@pytest.fixture
+def http(waits: list[float]) -> Iterator[Http]:
+    """A client that does not sleep, in an environment without proxies where the test asks for that."""
+    from pipeline.http import Http
+
+    with Http(timeout=5, total=60, sleep=waits.append) as client:
+        yield client
 
 
 @pytest.fixture

@@ -15,15 +15,6 @@ JSON = b'{"NGDPD": {"KOR": 1869.71}}'
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
 
 
-def forget_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No proxy and no certificates of the machine that runs the tests."""
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
-        monkeypatch.delenv(name, raising=False)
-
-
 def refused(http: Http, url: str, expect: str = "") -> SourceError:
     with pytest.raises(SourceError) as caught:
         http.get(url, kind="data", expect=expect)

@@ -7,7 +7,6 @@ import logging
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -22,8 +21,8 @@ from pipeline.documents import RawDocument
 from pipeline.errors import SourceError, SourceNonsense, SourceUnreachable
 from pipeline.http import Http, first_words, looks_like
 from pipeline.secrets import url_key
-from tests.conftest import PROJECT
-from tests.http_answers import CHUNKED, JSON, by_hand, forget_environment, refused
+from tests.http_answers import CHUNKED, JSON, by_hand, refused
+from tests.project import PROJECT
 from tests.server import Answer, Asked, Server
 
 PAGE = (b"<!DOCTYPE html><html><head><title>Sign in</title><script>x='<b>'</script></head>"
@@ -31,22 +30,7 @@ PAGE = (b"<!DOCTYPE html><html><head><title>Sign in</title><script>x='<b>'</scri
 XML = b"<?xml version='1.0'?><message:GenericData><Header/></message:GenericData>"
 
 
-@pytest.fixture(autouse=True)
-def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    forget_environment(monkeypatch)
-
-
-@pytest.fixture
-def waits() -> list[float]:
-    """What the client would have slept, in seconds."""
-    return []
-
-
-@pytest.fixture
-def http(waits: list[float]) -> Iterator[Http]:
-    with Http(timeout=5, total=60, sleep=waits.append) as client:
-        yield client
-
+pytestmark = pytest.mark.usefixtures("plain_environment")
 
 # --- the plain case ------------------------------------------------------------------------------------------------
 

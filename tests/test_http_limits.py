@@ -21,27 +21,11 @@ from hypothesis import strategies as st
 from pipeline.errors import SourceNonsense, SourceUnreachable, UsageError
 from pipeline.http import Http
 from pipeline.transport import Unpacker, redirect_target
-from tests.conftest import PROJECT
-from tests.http_answers import CHUNKED, JSON, by_hand, forget_environment, refused
+from tests.http_answers import CHUNKED, JSON, by_hand, refused
+from tests.project import PROJECT
 from tests.server import Answer, Server
 
-
-@pytest.fixture(autouse=True)
-def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    forget_environment(monkeypatch)
-
-
-@pytest.fixture
-def waits() -> list[float]:
-    """What the client would have slept, in seconds."""
-    return []
-
-
-@pytest.fixture
-def http(waits: list[float]) -> Iterator[Http]:
-    with Http(timeout=5, total=60, sleep=waits.append) as client:
-        yield client
-
+pytestmark = pytest.mark.usefixtures("plain_environment")
 
 # --- limits --------------------------------------------------------------------------------------------------------
 
