@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -13,13 +15,11 @@ import pytest
 if TYPE_CHECKING:
     from pipeline.http import Http
 
-PROJECT = Path(__file__).resolve().parent.parent
-CAPTURES = PROJECT.parent / "shared" / "captures"
-sys.path.insert(0, str(PROJECT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # before what follows
 
-from tests.orchestra import etl, write_table  # noqa: E402  the path comes first
-from tests.project import run  # noqa: E402
-from tests.server import Server  # noqa: E402
+from tests.orchestra import etl, write_table
+from tests.project import CAPTURES, run
+from tests.server import Server
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def http(waits: list[float]) -> Iterator[Http]:
         yield client
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def captures() -> Path:
     """The folder of real answers; tests that want it skip in a fresh clone."""
     if not CAPTURES.is_dir():
@@ -70,9 +70,15 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace in which the bundled vintages were loaded; only look at it."""
-    workspace = tmp_path_factory.mktemp("bundle") / "workspace"
-    done = run("etl_process.py", "--source", "bundled", "--no-html", "--quiet", workspace=workspace)
-    assert done.returncode == 0, done.stderr
+    worker, root = os.environ.get("PYTEST_XDIST_WORKER"), tmp_path_factory.getbasetemp()
+    workspace = (root.parent if worker else root) / "bundle"  # one for all processes that test: it takes five seconds
+    with workspace.with_name("bundle.lock").open("a+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.seek(0)
+        if not lock.read():
+            done = run("etl_process.py", "--source", "bundled", "--no-html", "--no-csv", "--quiet", workspace=workspace)
+            assert done.returncode == 0, done.stderr
+            lock.write("made")
     return workspace
 
 

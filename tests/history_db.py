@@ -144,9 +144,10 @@ def history(workspace: Path) -> Path:
         first, last = (2023, 2025) if vintage[0] == WEO else (1960, 2023)
         for indicator in ("NGDPD", "NGDP_RPCH") if vintage[0] == WEO else ("NGDPD",):
             database.scope(vintage[0], indicator, key(vintage), first, last)
-    for dataset, indicator, iso3, year, begin, end, *rest in FACTS:
+    for dataset, indicator, iso3, year, begin, end, text, decimals, forecast in FACTS:
         keys = [key(each) for each in of(dataset)]
-        database.fact(dataset, indicator, iso3, year, keys[begin], None if end is None else keys[end], *rest)
+        database.fact(dataset, indicator, iso3, year, keys[begin], None if end is None else keys[end], text, decimals,
+                      forecast)
     database.picture(of(WEO)[-1])
     return workspace
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 PROJECT = Path(__file__).resolve().parent.parent
+CAPTURES = PROJECT.parent / "shared" / "captures"  # real answers, not in the repository
 
 
 def run(script: str, *arguments: object, workspace: Path, env: dict[str, str] | None = None,

@@ -21,7 +21,7 @@ from pipeline.archive import Archive, Recalled
 from pipeline.documents import RawDocument
 from pipeline.errors import CheckpointError, DiskFull, UsageError
 from pipeline.secrets import url_key
-from tests.conftest import PROJECT
+from tests.project import PROJECT
 
 URL = "https://api.example.org/gdp"
 

@@ -14,8 +14,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from tests.conftest import CAPTURES
-from tests.project import manifest, run
+from tests.project import CAPTURES, manifest, run
 from tests.tables import batches, consumed, read
 
 PANEL = CAPTURES / "weo_panel.parquet"
