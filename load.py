@@ -31,7 +31,7 @@ from targets import BaseTarget, Batch, Counts, Picture, open_target
 from utils import Parser, Workspace, add_common_options, utc_now
 
 FEW_COLLECTIONS = 100_000  # objects between two looks for cycles: ranges have none
-AT_ONCE = 200  # batches read side by side: each has a file open
+BATCHES_AT_ONCE = 200  # batches read side by side: each has a file open
 
 
 def build_parser() -> Parser:
@@ -91,8 +91,8 @@ def in_groups(batches: Sequence[Batch]) -> Iterator[list[Batch]]:
         by_dataset.setdefault(batch.vintage.dataset, []).append(batch)
     for found in by_dataset.values():
         found.sort(key=lambda batch: batch.vintage.key)  # stable: of one vintage the earlier arrival comes first
-        for at in range(0, len(found), AT_ONCE):
-            yield found[at:at + AT_ONCE]
+        for at in range(0, len(found), BATCHES_AT_ONCE):
+            yield found[at:at + BATCHES_AT_ONCE]
 
 
 def judge(stage: Stage, outcomes: Sequence[Counts], accept: Sequence[str]) -> list[Part]:

@@ -7,7 +7,7 @@ engine of small tables. An engine reads files and holds tables; it decides nothi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,9 +55,6 @@ class CleanBatch:
     census: Census
     picture: list[CleanRecord]
     missing: list[str]
-
-
-Clean = Callable[[CleanJob], CleanBatch]
 
 
 def digest_of(figures: Iterable[Sequence[str]]) -> str:

@@ -74,14 +74,3 @@ def short_names(editions: Sequence[Edition]) -> dict[str, str]:
     labels = Counter(each.vintage.label for each in editions)
     return {each.key: f"{each.vintage.label}+{each.vintage.updated[:10] or each.vintage.published}"
             if labels[each.vintage.label] > 1 else each.vintage.label for each in editions}
-
-
-def runs(years: Sequence[int]) -> str:
-    """Return years as runs: "1990-1994, 1999". years: ascending, without repeats."""
-    found: list[list[int]] = []
-    for year in years:
-        if found and year == found[-1][1] + 1:
-            found[-1][1] = year
-        else:
-            found.append([year, year])
-    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in found)

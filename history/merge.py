@@ -64,15 +64,6 @@ class HeldSeries(NamedTuple):
     spoken: Mapping[str, Sequence[str]]
 
 
-class Change(NamedTuple):
-    """What becomes of the ranges of one figure: those of `gone` leave, those of `new` come."""
-
-    series: Series
-    year: str
-    gone: list[Range]
-    new: list[Range]
-
-
 NOTHING_HELD = HeldSeries({}, {})
 
 

@@ -90,7 +90,7 @@ def _vintages(target: BaseTarget) -> Vintages:
 
 def _history_lines(target: BaseTarget, vintages: Vintages) -> Iterator[str]:
     """Yield the lines of every dataset, one after another."""
-    countries = {row["iso3"]: row["name"] for row in target.query("published_countries", {})}
+    countries = {row["iso3"]: row["name"] for row in target.query("countries", {})}
     for dataset, known in vintages.items():
         rows = target.rows("published_history", {"dataset": dataset})
         yield from history_lines(dataset, rows, countries, known.items())

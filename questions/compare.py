@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from history.asof import runs
+from history.years import as_runs
 from pipeline.errors import UsageError
 from pipeline.tables import Report, Row, Table
 from questions import _held
@@ -65,7 +65,7 @@ def refuse_nothing(shown: Mapping[str, Figures], every: Mapping[str, Figures], i
             continue
         years = sorted({year for _, year in every[name]})
         of, at = f" of {country.name}" if country else "", f" for {year}" if year else ""
-        has = f"; it has {runs(years)}" if years else ""
+        has = f"; it has {as_runs(years)}" if years else ""
         raise UsageError(f"{name} has no {indicator}{of}{at}{has}", safe=SAFE,
                          next_command=f"python report.py --year {years[-1]}" if years else "")
 
@@ -99,7 +99,7 @@ def common_year(every: Mapping[str, Figures]) -> int:
     common = set.intersection(*(set(of) for of in counts.values()))
     if not common:
         raise UsageError("The datasets have no year in common: " + ", ".join(
-            f"{name} has {runs(sorted(of)) or 'no figures'}" for name, of in counts.items()), safe=SAFE)
+            f"{name} has {as_runs(of) or 'no figures'}" for name, of in counts.items()), safe=SAFE)
     return max(set.intersection(*(set(filled_years(of)) for of in counts.values())) or common)
 
 
@@ -156,8 +156,8 @@ def lacking(shown: Mapping[str, Figures], every: Mapping[str, Figures], places: 
                            - {key[1] for key in held if key[0] == iso3})
             if years:
                 own = sorted(year for code, year in every[name] if code == iso3)
-                rows.append({"Dataset": name, "Country": places[iso3], "ISO3": iso3, "Years": runs(years),
-                             "Has": runs(own)})
+                rows.append({"Dataset": name, "Country": places[iso3], "ISO3": iso3, "Years": as_runs(years),
+                             "Has": as_runs(own)})
     return rows
 
 

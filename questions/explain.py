@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
-from history.asof import Edition, runs, short_names
+from history.asof import Edition, short_names
+from history.years import as_runs
 from pipeline import options, staging
 from pipeline.archive import Archive
 from pipeline.countries import load_identity
@@ -67,7 +68,7 @@ def refuse(asked: Asked, indicator: str, country: Country, year: int) -> NoRetur
     near = min(years, key=lambda each: abs(each - year), default=0)
     raise UsageError(
         f"No vintage of {', '.join(names)} has {indicator} of {country.name} for {year}"
-        + (f"; there are {runs(years)}" if years else ""), safe=SAFE,
+        + (f"; there are {as_runs(years)}" if years else ""), safe=SAFE,
         next_command=f"python report.py --explain {country.iso3} {near}" if years else
         "python etl_process.py --source worldbank   # another publisher may have it")
 

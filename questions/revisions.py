@@ -6,7 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
-from history.asof import Edition, runs, short_names
+from history.asof import Edition, short_names
+from history.years import as_runs
 from pipeline.tables import Report, Row, Table
 from questions import _held
 from questions._held import MOST, STATUS, Asked, is_rate
@@ -97,7 +98,7 @@ def come_and_gone(rows: Sequence[Row]) -> list[Table]:
     for row in rows:
         if row["Kind"] in (APPEARED, WITHDRAWN):
             years[row["Kind"], row["Country"], row["ISO3"]].append(row["Year"])
-    found = [{"Kind": kind, "Country": country, "ISO3": iso3, "Figures": len(of), "Years": runs(sorted(of))}
+    found = [{"Kind": kind, "Country": country, "ISO3": iso3, "Figures": len(of), "Years": as_runs(of)}
              for (kind, country, iso3), of in sorted(years.items())]
     heads = {"Kind": "what", "Country": "country", "ISO3": "iso3", "Figures": "figures", "Years": "years"}
     return [Table("economies", "Appeared and withdrawn", found, heads, wrap={"Years": 50})] if found else []

@@ -29,7 +29,6 @@ from sources._tables import (
 from sources._text import MOST_DIGITS, positional, without_noise
 from sources._unpack import open_binary
 
-MAGIC = b"PAR1"
 BATCH = 1 << 16  # rows in memory at a time
 NOISELESS = 6  # decimals: no publisher of such figures states more
 

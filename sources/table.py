@@ -43,10 +43,11 @@ MIDNIGHT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]00:00:00(?:\.0+)?(?:Z|\+
 YEAR = re.compile(r"(?:YR)?([0-9]{4})(?:\.0+)?")
 CODE = re.compile(r"[A-Z]{3}|[0-9]{3}|GX?[0-9]{2,5}")  # the last are the IMF's groups since October 2025
 MOST_VINTAGES = 500  # the file is read once for each
+PARQUET_MAGIC = b"PAR1"
 PACKED = (".gz", ".zst")
+FORMS = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet", ".pq")
 # StagedRecord(...) runs Python for each figure, tuple.__new__ does not.
 _record = cast("Callable[[tuple[str, ...]], StagedRecord]", partial(tuple.__new__, StagedRecord))
-FORMS = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet", ".pq")
 
 
 class Source(BaseSource):
@@ -92,7 +93,7 @@ def open_table(document: RawDocument, name: str, columns: Mapping[str, str]) -> 
     def recogniser(header: Sequence[str]) -> Columns:
         return recognise(header, columns)
 
-    if start.startswith(b"PAR1"):
+    if start.startswith(PARQUET_MAGIC):
         from sources._parquet import ParquetTable
         return ParquetTable(document, name, recogniser)
     plain = start.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
@@ -113,7 +114,7 @@ def _refuse_other_forms(start: bytes, name: str, packed: bool) -> None:
     if start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
         raise UsageError(f"{name} is one JSON array; a table is read line by line", where=name, safe=SAFE,
                          next_command=f"jq -c '.[]' {name} > {name}l   # one object a line")
-    if start.startswith(b"PAR1"):
+    if start.startswith(PARQUET_MAGIC):
         if packed:
             raise UsageError(f"{name} is a packed Parquet file; Parquet packs its columns itself", where=name,
                              safe=SAFE, next_command=f"unpack {name}, and give that to --input")

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -65,7 +64,7 @@ class Counts:
 
     figures: of the batches that the ledger did not hold. ranges, gone: ranges written and taken away. witnesses: added.
     conflicts: figures of one vintage about which two channels contradict each other, and which word was kept.
-    losses: what a vintage lost against its neighbour. withdrawn: vintage key -> figures whose range it ended.
+    losses: what a vintage lost against its neighbour.
     moved: vintage -> the one it turned out to be. known: vintage key -> vintage, of all in `conflicts` and `losses`.
     """
 
@@ -75,7 +74,6 @@ class Counts:
     witnesses: int = 0
     conflicts: list[Conflict] = field(default_factory=list)
     losses: list[Loss] = field(default_factory=list)
-    withdrawn: Counter[str] = field(default_factory=Counter)
     moved: dict[str, str] = field(default_factory=dict)
     known: dict[str, Vintage] = field(default_factory=dict)
 

@@ -11,10 +11,11 @@ from history.losses import Losses
 from history.merge import Arrival, Arrived, HeldSeries, Merge, Series, Years, in_series, rank, same_as_known, walk
 from history.model import Vintage
 from history.ranges import Range
+from history.years import runs
 from targets import Batch, Counts, Row
 from utils import utc_now
 
-AT_ONCE = 20_000  # ranges in memory on their way to the target
+RANGES_AT_ONCE = 20_000  # ranges in memory on their way to the target
 
 
 class Store(Protocol):
@@ -116,15 +117,7 @@ def _write_vintages(store: Store, dataset: str, merge: Merge, vintages: Mapping[
     store.run("insert_scope", [
         {"dataset": dataset, "indicator": indicator, "vintage": key, "first_year": first, "last_year": last}
         for key in sorted(arriving) for indicator, years in sorted(merge.joined[key].items())
-        for first, last in runs(years)])
-
-
-def runs(years: Collection[str]) -> Iterator[tuple[int, int]]:
-    """Yield the first and last of each run of consecutive years, ascending."""
-    ordered = sorted(map(int, years))
-    starts = [year for at, year in enumerate(ordered) if at == 0 or ordered[at - 1] < year - 1]
-    ends = [year for at, year in enumerate(ordered) if at == len(ordered) - 1 or ordered[at + 1] > year + 1]
-    return zip(starts, ends, strict=True)
+        for first, last in runs(map(int, years))])
 
 
 # --- ranges -------------------------------------------------------------------------------------------------------
@@ -144,9 +137,8 @@ def _write_ranges(store: Store, dataset: str, merge: Merge, judged: Collection[s
             if before != ranges:
                 gone += [(*key, r.start) for r in before if r not in ranges]
                 new += [_row(key, r) for r in ranges if r not in before]
-                _count_withdrawn(merge.members, ranges, counts)
         losses.see(series, after)
-        if len(new) + len(gone) > AT_ONCE:
+        if len(new) + len(gone) > RANGES_AT_ONCE:
             _flush(store, gone, new, spoken, counts)
     _flush(store, gone, new, spoken, counts)
     store.run("delete_scope_keys", [{"dataset": dataset, "vintage": key} for key in merge.moved_away])
@@ -157,12 +149,6 @@ def _write_ranges(store: Store, dataset: str, merge: Merge, judged: Collection[s
 def _row(key: tuple[str, ...], each: Range) -> Sequence[Any]:
     text, decimals, forecast = each.figure
     return (*key, each.start, each.end, text, text, decimals, forecast or None)
-
-
-def _count_withdrawn(arriving: Collection[str], ranges: Sequence[Range], counts: Counts) -> None:
-    for at, each in enumerate(ranges):
-        if each.end in arriving and (at + 1 == len(ranges) or ranges[at + 1].start != each.end):
-            counts.withdrawn[str(each.end)] += 1
 
 
 def _flush(store: Store, gone: list[Sequence[Any]], new: list[Sequence[Any]], spoken: list[Sequence[Any]],

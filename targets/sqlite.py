@@ -293,7 +293,7 @@ class Target(BaseTarget):
 
     def rows(self, name: str, parameters: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
         """Yield the rows of a query on the published file, as query() finds it; the file is held until the last."""
-        text = (SQL / "queries" / f"{name}.sql").read_text(encoding="utf-8")
+        text = _query(name)
         if not self._exists():
             return
         with self._named(), contextlib.closing(self._read_only()) as connection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from history.asof import Edition, find, nearest, runs, short_names
+from history.asof import Edition, find, nearest, short_names
 from history.model import Vintage
 from rules.picture import candidate_years, filled_year
 
@@ -48,13 +48,6 @@ def test_nearest(text: str, place: int) -> None:
 
 def test_short_names_tell_printings_apart() -> None:
     assert list(short_names(WEO).values()) == ["2024-04", "2024-10", "2025-04+2025-04-22", "2025-04+2025-05-02"]
-
-
-@pytest.mark.parametrize(("years", "text"), [
-    ([], ""), ([1990], "1990"), ([1990, 1991, 1992, 1994, 1996, 1997], "1990-1992, 1994, 1996-1997"),
-])
-def test_runs(years: list[int], text: str) -> None:
-    assert runs(years) == text
 
 
 @pytest.mark.parametrize(("years", "wanted", "found"), [
