@@ -17,9 +17,21 @@ if TYPE_CHECKING:
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # before what follows
 
+from tests.history_db import history
 from tests.orchestra import etl, write_table
 from tests.project import CAPTURES, run
 from tests.server import Server
+
+LONGEST_ID = 40  # characters of one value in a test's name
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name long texts by how they begin, and bytes that are none by their argument: a name is to be read and typed."""
+    if isinstance(val, bytes):
+        return None if len(val) <= LONGEST_ID and val.isascii() and val.decode().isprintable() else argname
+    if isinstance(val, str) and len(val) > LONGEST_ID:
+        return val[:LONGEST_ID].encode("unicode_escape").decode("ascii") + "..."
+    return None
 
 
 @pytest.fixture
@@ -80,6 +92,12 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
             assert done.returncode == 0, done.stderr
             lock.write("made")
     return workspace
+
+
+@pytest.fixture(scope="session")
+def held(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with a small history, filled by hand; only look at it."""
+    return history(tmp_path_factory.mktemp("held") / "workspace")
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,8 @@ import pytest
 from lxml import html
 
 from rules.identity import AGGREGATE, REGIONS, UNKNOWN, WORLD, Identity, normalized
+from tests.project import PROJECT
 
-PROJECT = Path(__file__).resolve().parent.parent
 TEXT = (PROJECT / "data" / "country_region_table.json").read_text(encoding="utf-8")
 TABLE: dict[str, Any] = json.loads(TEXT)
 ROWS: dict[str, dict[str, Any]] = {row["iso3"]: row for row in TABLE["countries"]}

@@ -26,9 +26,9 @@ from rules.gates import LIMITS, USERS_OWN, Limits
 from rules.indicators import INDICATORS, WORLD_BANK
 from targets.sqlite import statements
 from tests import synthetic
+from tests.project import PROJECT
 from tests.server import Answer, Server
 
-PROJECT = Path(__file__).resolve().parent.parent
 PAGES = ["README.md", *sorted(f"docs/{each.name}" for each in (PROJECT / "docs").glob("*.md")), "bench/README.md"]
 SET_UP = ("make ", "python3 -m venv ", ".venv/bin/python ", "uv ", "sudo ", "systemctl ", "journalctl ",
           "source .venv/")

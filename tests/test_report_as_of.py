@@ -13,13 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.history_db import Database, history, key
+from tests.history_db import Database, key
 from tests.project import PROJECT, run, sql
-
-
-@pytest.fixture(scope="module")
-def held(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return history(tmp_path_factory.mktemp("held") / "w")
 
 
 def as_of(workspace: Path, when: str, *more: str) -> dict[str, Any]:

@@ -8,16 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.history_db import WEO, Database, history, key
+from tests.history_db import WEO, Database, key
 from tests.project import run
 
 WIKI = ("wikipedia-nominal", "222", "2025-01-07", "2025-01-07T10:00:00Z")
 BOTH = "imf-weo,worldbank-wdi"
-
-
-@pytest.fixture(scope="module")
-def held(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return history(tmp_path_factory.mktemp("held") / "w")
 
 
 def compare(workspace: Path, names: str, *more: str) -> dict[str, Any]:

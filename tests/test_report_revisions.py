@@ -10,13 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.history_db import VINTAGES, WEO, Database, history, key, of
+from tests.history_db import VINTAGES, WEO, Database, key, of
 from tests.project import run, sql
-
-
-@pytest.fixture(scope="module")
-def held(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return history(tmp_path_factory.mktemp("held") / "w")
 
 
 def revisions(workspace: Path, *more: str) -> dict[str, Any]:

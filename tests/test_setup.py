@@ -20,9 +20,9 @@ from packaging.utils import canonicalize_name
 
 import etl_process
 import utils
+from tests.project import PROJECT
 from tests.test_docs import NOT_COPIED, PAGES, blocks, read
 
-PROJECT = Path(__file__).resolve().parent.parent
 FILES = ("Makefile", "constraints.txt", "pyproject.toml", ".ci/run", *PAGES, "CHANGELOG.md",
          "docs/systemd/world-economies.service", "docs/systemd/world-economies.timer")
 PROJECT_TOML = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

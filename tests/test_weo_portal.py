@@ -7,9 +7,7 @@ import io
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-import openpyxl
 import pytest
 
 from history.calendar import WEO_PUBLISHED
@@ -18,6 +16,7 @@ from pipeline.errors import SourceNonsense, UsageError
 from sources import Request, VintageBatch
 from sources._edition import vintage_of_dates
 from sources.weo import Source
+from tests.weo_files import workbook
 
 DATES = ("2025-10-14T13:00:00Z", "2025-11-19T21:00:00Z")
 GDP = "Gross domestic product (GDP), Current prices, US dollar"
@@ -57,17 +56,6 @@ def saved(tmp_path: Path) -> Callable[..., Path]:
         path.write_text(out.getvalue(), encoding="utf-8-sig")
         return path
     return save
-
-
-def workbook(path: Path, sheets: dict[str, Sequence[Sequence[Any]]]) -> Path:
-    book = openpyxl.Workbook()
-    del book[book.sheetnames[0]]
-    for title, rows in sheets.items():
-        sheet = book.create_sheet(title)
-        for row in rows:
-            sheet.append(list(row))
-    book.save(path)
-    return path
 
 
 def read(path: Path, vintage: str = "") -> VintageBatch:
