@@ -19,7 +19,8 @@ Values = dict[tuple[str, int], str]
 
 
 def values(count: int = 60) -> Values:
-    return {(iso3, year): f"{100 + at + (year - 2000) / 10}" for at, iso3 in enumerate(economies()[:count]) for year in YEARS}
+    return {(iso3, year): f"{100 + at + (year - 2000) / 10}"
+            for at, iso3 in enumerate(economies()[:count]) for year in YEARS}
 
 
 def write(path: Path, vintages: Mapping[str, Values], *, backwards: bool = False) -> Path:

@@ -103,7 +103,8 @@ def test_revisions_and_withdrawals_of_each_pair_are_those_counted_by_other_means
     for pair in pairs:
         wanted = {("revised", *key, *(text for text, _ in pair.revised[key])) for key in pair.revised}
         wanted |= {("confirmed", *key, None, None) for key in pair.confirmed}
-        wanted |= {("reopened", *key, None, None) for key, (old, new) in pair.reflagged.items() if (old[1], new[1]) == (0, 1)}
+        wanted |= {("reopened", *key, None, None) for key, (old, new) in pair.reflagged.items()
+                   if (old[1], new[1]) == (0, 1)}
         wanted |= {("withdrawn", *key, None, None) for key in pair.withdrawn}
         wanted |= {("appeared", *key, None, None) for key in pair.appeared}
         found = set(sql(bundle, """
@@ -189,8 +190,8 @@ def test_known_cuts_of_afghanistan_and_kazakhstan_are_a_report(bundle: Path, tmp
     lost = {("AFG", str(year)) for year in range(1982, 2031)} | {("KAZ", str(year)) for year in range(1993, 2031)}
     finding, = judged(tmp_path, older, cut(newer, lost))
     assert not finding.fatal
-    assert finding.text.startswith("2025-10 lacks 1 of 196 economies (AFG) and 61 of 9,151 figures of NGDPD that 2025-04 "
-                                   "has: KAZ 1993-2030 (38), AFG 2002-2023 (22)")
+    assert finding.text.startswith("2025-10 lacks 1 of 196 economies (AFG) and 61 of 9,151 figures of NGDPD that "
+                                   "2025-04 has: KAZ 1993-2030 (38), AFG 2002-2023 (22)")
 
 
 @pytest.mark.parametrize("kind", ["figures", "economies", "a major"])
@@ -210,7 +211,8 @@ def test_a_lost_tenth_stops(bundle: Path, tmp_path: Path, kind: str) -> None:
 
 
 def weo(root: Path, name: str, *more: str) -> tuple[int, str]:
-    done = run("etl_process.py", "--source", "weo", "--input", CAPTURES / "weo" / name, "--no-html", *more, workspace=root)
+    done = run("etl_process.py", "--source", "weo", "--input", CAPTURES / "weo" / name, "--no-html", *more,
+               workspace=root)
     assert "Traceback" not in done.stderr
     return done.returncode, done.stderr
 
@@ -258,7 +260,7 @@ def test_the_saved_again_october_2023_is_refused_for_its_one_altered_cell(worksp
     assert content(workspace) == before
     quarantine, = (workspace / "results/quarantine/imf-weo/2023-10").glob("load*.csv")
     assert quarantine.read_text(encoding="utf-8").splitlines()[1:] == [
-        '"WEOOct2023all!R6575, column 2028"'.join(["conflict,", ",2,weo says so of PCPIPCH SEN 2028; -12.405 by bundled is kept"])]
+        'conflict,"WEOOct2023all!R6575, column 2028",2,weo says so of PCPIPCH SEN 2028; -12.405 by bundled is kept']
     assert len(sql(workspace, "SELECT * FROM etl_load WHERE channel = 'weo'")) == 1
 
 
