@@ -12,7 +12,8 @@ import pytest
 from targets.sqlite import statements
 from tests.history_batches import HISTORY
 from tests.project import PROJECT, run, sql
-from tests.weo_sample import economies
+from tests.server import Answer, Server
+from tests.weo_sample import economies, figures, sdmx
 
 YEARS = range(2001, 2021)
 Values = dict[tuple[str, int], str]
@@ -211,3 +212,32 @@ def test_a_table_without_a_vintage_is_a_picture_and_no_history(tmp_path: Path) -
     assert (code, "no history; --vintage keeps it" in said) == (0, True), said
     assert sql(tmp_path, "SELECT Country, Year, GDP_USD_billion FROM Countries_by_GDP") == [("Germany", 2024, 90.0)]
     assert sql(tmp_path, "SELECT count(*) FROM fact_gdp") == [(0,)]
+
+
+# --- what an answer carries beside its figures --------------------------------------------------------------------
+
+
+def test_another_request_id_and_time_is_no_revision(tmp_path: Path) -> None:
+    """The SDMX header changes with every request; the second answer is a witness at most."""
+    with Server() as server:
+        for request, words in (("DS1", figures()), ("DS2", figures())):
+            server.routes["/.NGDPD.A"] = Answer(sdmx(words, request=request), headers={"Content-Type": "application/xml"})
+            done = run("etl_process.py", "--source", "imf", "--url", server.url, "--indicator", "NGDPD", "--fresh",
+                       "--no-html", workspace=tmp_path)
+            assert done.returncode == 0, done.stderr
+    assert sql(tmp_path, "SELECT * FROM fact_revision") == []
+    assert sql(tmp_path, "SELECT count(*) FROM etl_batch") == [(1,)]
+    assert sql(tmp_path, "SELECT count(*) FROM etl_load") == [(2,)]
+    assert sql(tmp_path, "SELECT label, updated FROM dim_vintage") == [("2025-10", "")]
+
+
+def test_one_changed_cell_of_an_answer_is_one_revision(tmp_path: Path) -> None:
+    with Server() as server:
+        for day, words in (("2025-10-14", figures()), ("2025-11-19", figures(DEU="900.125"))):
+            answer = sdmx(words, updated=f"{day}T13:00:00Z", years=(2025,))
+            server.routes["/.NGDPD.A"] = Answer(answer, headers={"Content-Type": "application/xml"})
+            done = run("etl_process.py", "--source", "imf", "--url", server.url, "--indicator", "NGDPD", "--no-html",
+                       workspace=tmp_path)
+            assert done.returncode == 0, done.stderr
+    assert sql(tmp_path, "SELECT iso3, year, kind, old_text, new_text FROM fact_revision") == [
+        ("DEU", 2025, "revised", "985.125", "900.125")]

@@ -85,6 +85,14 @@ def test_as_of_each_vintage(bundle: Path, indicator: str, iso3: str, year: int, 
     assert " ".join(value for value, in found) == told
 
 
+def test_as_of_any_vintage_a_country_and_year_has_one_value(bundle: Path) -> None:
+    assert sql(bundle, """
+        SELECT count(*) FROM (
+            SELECT v.vintage, f.indicator, f.iso3, f.year, count(*) AS n FROM dim_vintage AS v
+            JOIN fact_gdp AS f ON f.from_vintage <= v.vintage AND (f.to_vintage IS NULL OR f.to_vintage > v.vintage)
+            GROUP BY 1, 2, 3, 4 HAVING n > 1)""") == [(0,)]
+
+
 @with_captures
 def test_every_range_is_the_one_counted_from_the_captures_by_other_means(bundle: Path) -> None:
     figures, spoken = reference.figures(CAPTURES), reference.speaks(CAPTURES)
