@@ -16,6 +16,7 @@ from tests.server import Answer, Server
 from tests.weo_sample import economies, figures, sdmx
 
 YEARS = range(2001, 2021)
+XML = {"Content-Type": "application/xml"}
 Values = dict[tuple[str, int], str]
 
 
@@ -221,7 +222,7 @@ def test_another_request_id_and_time_is_no_revision(tmp_path: Path) -> None:
     """The SDMX header changes with every request; the second answer is a witness at most."""
     with Server() as server:
         for request, words in (("DS1", figures()), ("DS2", figures())):
-            server.routes["/.NGDPD.A"] = Answer(sdmx(words, request=request), headers={"Content-Type": "application/xml"})
+            server.routes["/.NGDPD.A"] = Answer(sdmx(words, request=request), headers=XML)
             done = run("etl_process.py", "--source", "imf", "--url", server.url, "--indicator", "NGDPD", "--fresh",
                        "--no-html", workspace=tmp_path)
             assert done.returncode == 0, done.stderr
@@ -235,7 +236,7 @@ def test_one_changed_cell_of_an_answer_is_one_revision(tmp_path: Path) -> None:
     with Server() as server:
         for day, words in (("2025-10-14", figures()), ("2025-11-19", figures(DEU="900.125"))):
             answer = sdmx(words, updated=f"{day}T13:00:00Z", years=(2025,))
-            server.routes["/.NGDPD.A"] = Answer(answer, headers={"Content-Type": "application/xml"})
+            server.routes["/.NGDPD.A"] = Answer(answer, headers=XML)
             done = run("etl_process.py", "--source", "imf", "--url", server.url, "--indicator", "NGDPD", "--no-html",
                        workspace=tmp_path)
             assert done.returncode == 0, done.stderr
