@@ -79,7 +79,8 @@ def body(stage: Stage) -> ExitCode:
     arrivals += kept
     finish(stage, meter, before, arrivals, quarantine)
     finished(stage, f"{figures:,} figures new in {len(arrivals)} batch(es), {ranges:,} ranges of vintages written",
-             rows_in=figures, rows_out=figures, ranges=ranges, kept=note, witnesses=sum(each.witnesses for each in told),
+             rows_in=figures, rows_out=figures, ranges=ranges, kept=note,
+             witnesses=sum(each.witnesses for each in told),
              quarantine=[p.relative_path for p in quarantine], quarantined=sum(part.rows for part in quarantine))
     return ExitCode.DONE
 
@@ -128,8 +129,8 @@ def advice(refused: Sequence[tuple[str, str]], outcomes: Sequence[Counts]) -> st
     command = "python load.py " + " ".join(f"--accept {name}" for name in names)
     labels = [counts.known[counts.conflicts[0].vintage].label for counts in outcomes if counts.conflicts]
     if "conflict" in names:
-        return (f"{command}   # keeps what is held, or the word of {', '.join(CHANNELS)}, in this order; a later printing "
-                f"is loaded as --vintage {labels[0]}+YYYY-MM-DD")
+        return (f"{command}   # keeps what is held, or the word of {', '.join(CHANNELS)}, in this order; "
+                f"a later printing is loaded as --vintage {labels[0]}+YYYY-MM-DD")
     return f"{command}   # only if you know better"
 
 

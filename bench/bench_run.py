@@ -119,7 +119,7 @@ def cases() -> Iterator[list[Case]]:
         report = Path(folder) / "WEO_Data.xls"
         report.write_bytes(synthetic.weo_report())
         web = ["--source", "imf", "--url", f"{server.url}/imf", "--indicator", "NGDPD"]
-        yield [Case("GDP by HTTP", web, 2.5, 0.6), Case("bundle", ["--source", "bundled"], 6.0, 0.3),
+        yield [Case("GDP by HTTP", web, 2.5, 0.6), Case("bundle", ["--source", "bundled"], 5.0, 0.3),
                Case("file", ["--source", "weo", "--input", str(report)], None, 0.3)]
 
 

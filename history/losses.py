@@ -14,9 +14,9 @@ from history.ranges import Range, as_of
 class Loss:
     """One indicator from one vintage to the next that speaks for it.
 
-    years: those of the earlier between the later's first and last; spoken: those that the later speaks for, since a year
-    lost in the midst is a loss too. economies, figures: what the earlier has of them. gone: economies of which nothing is
-    left. lost: economy -> its lost years.
+    years: those of the earlier between the later's first and last; spoken: those that the later speaks for, since a
+    year lost in the midst is a loss too. economies, figures: what the earlier has of them. gone: economies of which
+    nothing is left. lost: economy -> its lost years.
     """
 
     earlier: str

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 
 from history.model import OBSERVED, Vintage
 
-Pair = tuple[str, str]  # keys of two vintages of a dataset: the one that would stay, the one that would turn out to be it
+Pair = tuple[str, str]  # keys of two vintages: the one that would stay, the one that would turn out to be it
 
 
 def candidates(vintages: Mapping[str, Vintage], arriving: Collection[str]) -> list[Pair]:

@@ -2,7 +2,8 @@
 
 A figure is kept as half-open ranges of vintages [start, end), end None while it holds: the maximal runs of equal
 figures over the vintages that speak for it. A vintage that speaks and has no figure ends a range; one that does not
-speak for it changes nothing. Vintages are the texts that history.model.Vintage.key makes: comparing them is their order.
+speak for it changes nothing. Vintages are the texts that history.model.Vintage.key makes: comparing them is their
+order.
 """
 
 from __future__ import annotations

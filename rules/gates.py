@@ -33,7 +33,7 @@ class Limits:
                 largest real step in ten vintages is 13.3 (Croatia 1992 to 1993); a thousandfold error of small values
                 shows where a series crosses 1,000, as a step of 100 to 1,000.
     gone, lost: largest share of the economies, and of the figures, that a vintage may lack which its neighbour before
-                has, in the years both speak for. Nine real pairs lose no economy, and 24 of 8,377 figures at most.
+                has, in the years both speak for. Nine real pairs lose no economy, and 24 figures of 8,377 at most.
     """
 
     economies: int = 1

@@ -1,6 +1,6 @@
 """Databases with history: filled by hand, row by row, or published from batches made by hand; and what they hold.
 
-What is filled by hand is sqlite3 and the project's migrations alone: what is expected of it owes nothing to the loading.
+One filled by hand is sqlite3 and the project's migrations alone: what is expected of it owes nothing to the loading.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from history.calendar import weo_vintage
+from history.calendar import WEO, weo_vintage
 from history.model import STATED, Scope, Vintage, Witness
 from pipeline.countries import load_identity
 from targets import Batch, Counts
@@ -21,9 +22,9 @@ from targets.sqlite import Target
 from tests.project import PROJECT, sql
 from utils import Workspace
 
-GDP, WEO = "NGDPD", "imf-weo"
+GDP = "NGDPD"
 TABLES = ("dim_vintage", "dim_scope", "dim_scope_key", "fact_gdp", "fact_revision", "fact_region")  # no fact of arrival
-Told = Mapping[tuple[str, str, int], str]  # indicator, iso3, year -> "476.468", with " f" behind a forecast, " a" an actual
+Told = Mapping[tuple[str, str, int], str]  # indicator, iso3, year -> "476.468", " f" behind a forecast, " a" an actual
 
 # --- filled by hand -----------------------------------------------------------------------------------------------
 
@@ -94,7 +95,8 @@ class Database:
                 connection.executescript(file.read_text(encoding="utf-8"))
             connection.execute(f"PRAGMA user_version = {len(migrations)}")
         identity = load_identity()
-        self.run("INSERT INTO dim_country (iso3, iso2, name, region, subregion, region_version) VALUES (?, ?, ?, ?, ?, ?)",
+        self.run("INSERT INTO dim_country (iso3, iso2, name, region, subregion, region_version) "
+                 "VALUES (?, ?, ?, ?, ?, ?)",
                  *(countries if countries is not None else (
                      (c.iso3, c.iso2, c.name, c.region, c.subregion, identity.version) for c in identity.countries())))
 
@@ -162,19 +164,20 @@ def rows_of(told: Told) -> list[list[str]]:
         text, _, mark = word.partition(" ")
         decimals = len(text.partition(".")[2])
         plain = text.rstrip("0").rstrip(".") if "." in text else text
-        found.append([iso3, indicator, str(year), plain, str(decimals), {"f": "1", "a": "0", "": ""}[mark], f"{iso3} {year}"])
+        forecast = {"f": "1", "a": "0", "": ""}[mark]
+        found.append([iso3, indicator, str(year), plain, str(decimals), forecast, f"{iso3} {year}"])
     return found
 
 
 def batch(vintage: str | Vintage, told: Told, years: Mapping[str, Sequence[int]] | Sequence[int] | None = None, *,
-          channel: str = "weo", complete: bool = True, dataset: str = "imf-weo", run: str = "run") -> Batch:
+          channel: str = "weo", complete: bool = True, dataset: str = WEO, run: str = "run") -> Batch:
     """Return a batch of one vintage: "2024-10", "2024-10+2024-11-30" or a Vintage.
 
     years: what it speaks for, of each indicator or of all that it has; those of its figures by default.
     """
     if isinstance(vintage, str):
         label, _, updated = vintage.partition("+")
-        vintage = weo_vintage(label, updated) if dataset == "imf-weo" else Vintage(
+        vintage = weo_vintage(label, updated) if dataset == WEO else Vintage(
             dataset, label, f"{label}-01-01"[:10], updated, STATED)
     indicators = dict.fromkeys(indicator for indicator, _, _ in told) or {GDP: None}
     scopes = []
@@ -200,7 +203,7 @@ def publish(root: Path, *groups: Iterable[Batch]) -> list[Counts]:
         identity = load_identity()
         with Target(Workspace(root)) as target:
             target.describe(identity.countries(), identity.version)
-            found.append(target.publish([Batch(**{**vars(each), "run_id": f"{each.run_id}-{number}"}) for each in group]))
+            found.append(target.publish([replace(each, run_id=f"{each.run_id}-{number}") for each in group]))
     return found
 
 
@@ -210,7 +213,8 @@ def publish(root: Path, *groups: Iterable[Batch]) -> list[Counts]:
 def ranges(root: Path, iso3: str, year: int, indicator: str = GDP) -> list[tuple[str, str | None, str]]:
     """Return (label from, label to, value) of one figure, the dataset's labels with their update."""
     return sql(root, """
-        SELECT v.label || iif(v.updated = '', '', '+' || v.updated), w.label || iif(w.updated = '', '', '+' || w.updated),
+        SELECT v.label || iif(v.updated = '', '', '+' || v.updated),
+               w.label || iif(w.updated = '', '', '+' || w.updated),
                f.value_text || CASE f.forecast WHEN 1 THEN ' f' WHEN 0 THEN ' a' ELSE '' END
         FROM fact_gdp AS f
         JOIN dim_vintage AS v ON v.dataset = f.dataset AND v.vintage = f.from_vintage

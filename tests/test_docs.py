@@ -246,7 +246,8 @@ def schema() -> Iterator[tuple[str, str]]:
         for file in sorted((PROJECT / "sql" / "migrations").glob("*.sql")):
             for statement in statements(file.read_text(encoding="utf-8")):
                 database.execute(statement)
-        tables = database.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%'")
+        tables = database.execute(
+            "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%'")
         found = [(table, row[1]) for (table,) in tables.fetchall()
                  for row in database.execute(f"PRAGMA table_info({table})")]
     database.close()

@@ -115,7 +115,8 @@ def test_worst_first() -> None:
 def test_every_gate_has_a_name_for_accept() -> None:
     worst = census(gdp={"X": Decimal(1)}, world=Decimal(9), unknown=["x"], names=1, jumps=["X"], jumped=["X"])
     assert {gate for gate, _ in found(worst)} == set(gates.OF_FIGURES)
-    lost = Loss("a", "b", "NGDPD", frozenset(), frozenset(), economies=1, figures=1, gone=["USA"], lost={"USA": ["2022"]})
+    lost = Loss("a", "b", "NGDPD", frozenset(), frozenset(), economies=1, figures=1, gone=["USA"],
+                lost={"USA": ["2022"]})
     conflict = Conflict("a", "NGDPD", "USA", "2022", ("1", "0", ""), "imf", None, "weo", "")
     history = gates.judge_losses([lost], "imf-weo", str) + gates.judge_conflicts([conflict], str)
     assert {finding.gate for finding in history} == set(gates.OF_HISTORY)

@@ -10,14 +10,17 @@ from pathlib import Path
 from targets.sqlite import statements
 from tests.history_db import content
 from tests.project import PROJECT, run, sql
-from tests.weo_sample import economies
+from tests.server import Answer, Server
+from tests.weo_sample import economies, figures, sdmx
 
 YEARS = range(2001, 2021)
+XML = {"Content-Type": "application/xml"}
 Values = dict[tuple[str, int], str]
 
 
 def values(count: int = 60) -> Values:
-    return {(iso3, year): f"{100 + at + (year - 2000) / 10}" for at, iso3 in enumerate(economies()[:count]) for year in YEARS}
+    return {(iso3, year): f"{100 + at + (year - 2000) / 10}"
+            for at, iso3 in enumerate(economies()[:count]) for year in YEARS}
 
 
 def write(path: Path, vintages: Mapping[str, Values]) -> Path:
@@ -176,9 +179,9 @@ def test_a_rebuild_is_equal_in_content(tmp_path: Path) -> None:
     assert load(tmp_path, write(tmp_path / "b.csv", {"2024-04": values(10) | {("DEU", 2010): "999"}}))[0] == 0
     contradiction = write(tmp_path / "c.csv", {"2024-10": values(10) | {("FRA", 2010): "1"}})
     assert load(tmp_path, contradiction)[0] == 3  # refused: no rebuild may take it in
-    arrivals = "SELECT run_id, batch_id, channel, archive_id, sha256, url, fetched_at, accepted FROM etl_load ORDER BY 1, 2"
-    others = [arrivals, *(f"SELECT * FROM {table} ORDER BY 1, 2" for table in (
-        "etl_batch", "Countries_by_GDP", "dim_country"))]  # of an arrival all but when it was loaded
+    others = ["SELECT run_id, batch_id, channel, archive_id, sha256, url, fetched_at, accepted FROM etl_load "
+              "ORDER BY 1, 2",  # all but when it was loaded
+              *(f"SELECT * FROM {table} ORDER BY 1, 2" for table in ("etl_batch", "Countries_by_GDP", "dim_country"))]
     before = content(tmp_path), [sql(tmp_path, query) for query in others]
     done = run("load.py", "--rebuild", workspace=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -208,3 +211,32 @@ def test_a_table_without_a_vintage_is_a_picture_and_no_history(tmp_path: Path) -
     assert (code, "no history; --vintage keeps it" in said) == (0, True), said
     assert sql(tmp_path, "SELECT Country, Year, GDP_USD_billion FROM Countries_by_GDP") == [("Germany", 2024, 90.0)]
     assert sql(tmp_path, "SELECT count(*) FROM fact_gdp") == [(0,)]
+
+
+# --- what an answer carries beside its figures --------------------------------------------------------------------
+
+
+def test_another_request_id_and_time_is_no_revision(tmp_path: Path) -> None:
+    """The SDMX header changes with every request; the second answer is a witness at most."""
+    with Server() as server:
+        for request, words in (("DS1", figures()), ("DS2", figures())):
+            server.routes["/.NGDPD.A"] = Answer(sdmx(words, request=request), headers=XML)
+            done = run("etl_process.py", "--source", "imf", "--url", server.url, "--indicator", "NGDPD", "--fresh",
+                       "--no-html", workspace=tmp_path)
+            assert done.returncode == 0, done.stderr
+    assert sql(tmp_path, "SELECT * FROM fact_revision") == []
+    assert sql(tmp_path, "SELECT count(*) FROM etl_batch") == [(1,)]
+    assert sql(tmp_path, "SELECT count(*) FROM etl_load") == [(2,)]
+    assert sql(tmp_path, "SELECT label, updated FROM dim_vintage") == [("2025-10", "")]
+
+
+def test_one_changed_cell_of_an_answer_is_one_revision(tmp_path: Path) -> None:
+    with Server() as server:
+        for day, words in (("2025-10-14", figures()), ("2025-11-19", figures(DEU="900.125"))):
+            answer = sdmx(words, updated=f"{day}T13:00:00Z", years=(2025,))
+            server.routes["/.NGDPD.A"] = Answer(answer, headers=XML)
+            done = run("etl_process.py", "--source", "imf", "--url", server.url, "--indicator", "NGDPD", "--no-html",
+                       workspace=tmp_path)
+            assert done.returncode == 0, done.stderr
+    assert sql(tmp_path, "SELECT iso3, year, kind, old_text, new_text FROM fact_revision") == [
+        ("DEU", 2025, "revised", "985.125", "900.125")]

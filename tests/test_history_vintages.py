@@ -82,6 +82,14 @@ def test_as_of_each_vintage(bundle: Path, indicator: str, iso3: str, year: int, 
     assert " ".join(value for value, in found) == told
 
 
+def test_as_of_any_vintage_a_country_and_year_has_one_value(bundle: Path) -> None:
+    assert sql(bundle, """
+        SELECT count(*) FROM (
+            SELECT v.vintage, f.indicator, f.iso3, f.year, count(*) AS n FROM dim_vintage AS v
+            JOIN fact_gdp AS f ON f.from_vintage <= v.vintage AND (f.to_vintage IS NULL OR f.to_vintage > v.vintage)
+            GROUP BY 1, 2, 3, 4 HAVING n > 1)""") == [(0,)]
+
+
 def test_every_range_is_the_one_counted_from_the_captures_by_other_means(bundle: Path, counted: Counted) -> None:
     wanted = {(*key, each.start, each.end, each.text, each.flag)
               for key, ranges in reference.ranges(*counted).items() for each in ranges}
@@ -92,7 +100,7 @@ def test_every_range_is_the_one_counted_from_the_captures_by_other_means(bundle:
     assert found == wanted
 
 
-def test_revisions_and_withdrawals_of_each_pair_are_those_counted_by_other_means(bundle: Path, counted: Counted) -> None:
+def test_changes_of_each_pair_are_those_counted_by_other_means(bundle: Path, counted: Counted) -> None:
     found: defaultdict[str, set[tuple[object, ...]]] = defaultdict(set)
     for label, *change in sql(bundle, """
             SELECT v.label, r.kind, r.indicator, r.iso3, r.year, iif(kind = 'revised', old_text, NULL),
@@ -102,7 +110,8 @@ def test_revisions_and_withdrawals_of_each_pair_are_those_counted_by_other_means
     for pair in reference.pairs(*counted):
         wanted = {("revised", *key, *(text for text, _ in pair.revised[key])) for key in pair.revised}
         wanted |= {("confirmed", *key, None, None) for key in pair.confirmed}
-        wanted |= {("reopened", *key, None, None) for key, (old, new) in pair.reflagged.items() if (old[1], new[1]) == (0, 1)}
+        wanted |= {("reopened", *key, None, None) for key, (old, new) in pair.reflagged.items()
+                   if (old[1], new[1]) == (0, 1)}
         wanted |= {("withdrawn", *key, None, None) for key in pair.withdrawn}
         wanted |= {("appeared", *key, None, None) for key in pair.appeared}
         assert found.pop(pair.newer) == wanted, pair.newer
@@ -185,8 +194,8 @@ def test_known_cuts_of_afghanistan_and_kazakhstan_are_a_report(bundle: Path, tmp
     lost = {("AFG", str(year)) for year in range(1982, 2031)} | {("KAZ", str(year)) for year in range(1993, 2031)}
     finding, = judged(tmp_path, older, cut(newer, lost))
     assert not finding.fatal
-    assert finding.text.startswith("2025-10 lacks 1 of 196 economies (AFG) and 61 of 9,151 figures of NGDPD that 2025-04 "
-                                   "has: KAZ 1993-2030 (38), AFG 2002-2023 (22)")
+    assert finding.text.startswith("2025-10 lacks 1 of 196 economies (AFG) and 61 of 9,151 figures of NGDPD that "
+                                   "2025-04 has: KAZ 1993-2030 (38), AFG 2002-2023 (22)")
 
 
 @pytest.mark.parametrize("kind", ["figures", "economies", "a major"])
@@ -251,7 +260,7 @@ def test_the_saved_again_october_2023_is_refused_for_its_one_altered_cell(worksp
     assert content(workspace) == before
     quarantine, = (workspace / "results/quarantine/imf-weo/2023-10").glob("load*.csv")
     assert quarantine.read_text(encoding="utf-8").splitlines()[1:] == [
-        '"WEOOct2023all!R6575, column 2028"'.join(["conflict,", ",2,weo says so of PCPIPCH SEN 2028; -12.405 by bundled is kept"])]
+        'conflict,"WEOOct2023all!R6575, column 2028",2,weo says so of PCPIPCH SEN 2028; -12.405 by bundled is kept']
     assert len(sql(workspace, "SELECT * FROM etl_load WHERE channel = 'weo'")) == 1
 
 

@@ -129,8 +129,8 @@ def test_a_third_printing_that_returns_to_the_first_in_any_order(tmp_path: Path)
 
 
 def test_printings_loaded_backwards(tmp_path: Path) -> None:
-    printings = [batch("2022-10", gdp({"CHN": {2022: "1.0"}})), batch("2022-10+2022-10-30", gdp({"CHN": {2022: "2.0"}})),
-                 batch("2022-10+2022-11-30", gdp({"CHN": {2022: "3.0"}})), batch("2023-04", gdp({"CHN": {2022: "3.0"}}))]
+    words = {"2022-10": "1.0", "2022-10+2022-10-30": "2.0", "2022-10+2022-11-30": "3.0", "2023-04": "3.0"}
+    printings = [batch(label, gdp({"CHN": {2022: word}})) for label, word in words.items()]
     publish(tmp_path / "a", *([each] for each in printings))
     publish(tmp_path / "b", *([each] for each in reversed(printings)))
     assert content(tmp_path / "a") == content(tmp_path / "b")
@@ -142,7 +142,7 @@ def test_printings_loaded_backwards(tmp_path: Path) -> None:
 def test_two_revisions_of_wikipedia_on_one_day(tmp_path: Path) -> None:
     def page(revision: str, at: str, value: str) -> Batch:
         vintage = Vintage("wikipedia-nominal", revision, "2025-01-07", at, STATED)
-        return batch(vintage, gdp({"USA": {2025: value}}), complete=False, dataset="wikipedia-nominal", channel="wikipedia")
+        return batch(vintage, gdp({"USA": {2025: value}}), complete=False, channel="wikipedia")
 
     pages = [page("1267927482", "", "1.0"), page("1267999999", "", "2.0"), page("999999999", "", "3.0")]
     for number, order in enumerate(permutations(pages)):
@@ -190,14 +190,16 @@ def test_an_observed_day_that_still_has_the_edition_before(tmp_path: Path) -> No
 def test_the_same_vintage_twice_adds_a_witness_only(tmp_path: Path) -> None:
     publish(tmp_path, nigeria())
     before = content(tmp_path)
-    counts, = publish(tmp_path, [batch(label, gdp({"NGA": {2022: word}}), run="again") for label, word in NIGERIA.items()])
+    again = [batch(label, gdp({"NGA": {2022: word}}), run="again") for label, word in NIGERIA.items()]
+    counts, = publish(tmp_path, again)
     assert (counts.figures, counts.ranges, counts.gone, counts.witnesses) == (0, 0, 0, 4)
     assert content(tmp_path) == before
     assert len(sql(tmp_path, "SELECT * FROM etl_load")) == 8
 
 
 def test_a_rounded_neighbour_is_no_revision(tmp_path: Path) -> None:
-    publish(tmp_path, [batch("2024-04", gdp({"NGA": {2022: "476.468 a"}})), batch("2024-10", gdp({"NGA": {2022: "476.47 a"}}))])
+    publish(tmp_path, [batch("2024-04", gdp({"NGA": {2022: "476.468 a"}})),
+                       batch("2024-10", gdp({"NGA": {2022: "476.47 a"}}))])
     assert sql(tmp_path, "SELECT * FROM fact_revision") == []
     assert len(ranges(tmp_path, "NGA", 2022)) == 2  # what was written is kept all the same
 
@@ -240,7 +242,8 @@ def test_one_changed_cell_is_one_revision(tmp_path: Path) -> None:
 def test_a_forecast_that_turned_actual_is_confirmed(tmp_path: Path) -> None:
     publish(tmp_path, [batch("2024-04", gdp({"USA": {2023: "27.36 f"}, "FRA": {2023: "3.05 f"}})),
                        batch("2024-10", gdp({"USA": {2023: "27.36 a"}, "FRA": {2023: "3.06 a"}}))])
-    assert sql(tmp_path, "SELECT iso3, kind FROM fact_revision ORDER BY iso3") == [("FRA", "revised"), ("USA", "confirmed")]
+    assert sql(tmp_path, "SELECT iso3, kind FROM fact_revision ORDER BY iso3") == [
+        ("FRA", "revised"), ("USA", "confirmed")]
 
 
 # --- any order ----------------------------------------------------------------------------------------------------
@@ -261,12 +264,14 @@ def made(one: tuple[str, bool, list[str], str]) -> Batch:
 @given(several=st.lists(ONE, min_size=1, max_size=6, unique_by=lambda one: (one[0], one[3])), data=st.data())
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 def test_any_order_of_loading_ends_in_the_same_content(
-        tmp_path_factory: pytest.TempPathFactory, several: list[tuple[str, bool, list[str], str]], data: st.DataObject) -> None:
+        tmp_path_factory: pytest.TempPathFactory, several: list[tuple[str, bool, list[str], str]],
+        data: st.DataObject) -> None:
     root = tmp_path_factory.mktemp("any")
     batches = [made(one) for one in several]
     order = data.draw(st.permutations(batches))
     cut = data.draw(st.integers(0, len(order)))
     publish(root / "at-once", sorted(batches, key=lambda each: each.vintage.key))
-    groups = [[each] for each in order[:cut]] + ([sorted(order[cut:], key=lambda each: each.vintage.key)] if order[cut:] else [])
+    rest = sorted(order[cut:], key=lambda each: each.vintage.key)
+    groups = [[each] for each in order[:cut]] + ([rest] if rest else [])
     publish(root / "one-by-one", *groups)
     assert content(root / "at-once") == content(root / "one-by-one")

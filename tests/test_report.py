@@ -88,3 +88,18 @@ def test_markdown_and_the_page(workspace: Path) -> None:
     assert "<td>Micronesia</td>" in page
     assert "30,000.68" in page
     assert "<script" not in page
+
+
+def test_a_run_leaves_csv_files_with_their_package_and_makes_a_lost_one_again(tmp_path: Path) -> None:
+    table = tmp_path / "own.csv"
+    table.write_text("country,year,value\nGermany,2025,100\nFrance,2025,90\n", encoding="utf-8")
+    arguments = ("--source", "table", "--input", table, "--unit", "billion", "--vintage", "2026-01", "--no-html")
+    assert run("etl_process.py", *arguments, "--no-csv", workspace=tmp_path / "w").returncode == 0
+    names = ("Countries_by_GDP.csv", "GDP_history.csv", "datapackage.json")
+    files = [tmp_path / "w" / "results" / name for name in names]
+    assert not any(path.exists() for path in files)
+    assert run("etl_process.py", *arguments, workspace=tmp_path / "w").returncode == 0
+    assert files[1].read_text(encoding="utf-8").splitlines()[1].startswith("table:own,NGDPD,DEU,Germany,2025,100,")
+    files[1].unlink()
+    assert run("etl_process.py", *arguments, workspace=tmp_path / "w").returncode == 0
+    assert all(path.exists() for path in files)
