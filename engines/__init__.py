@@ -43,7 +43,8 @@ class CleanBatch:
     rows:    clean records as texts, fields as in CleanRecord and "" for an untold forecast, as parts hold them;
              ordered by (indicator, iso3, year), to be consumed once.
     balance: rows in, out, and where the others went; see pipeline.checkpoints.balanced.
-    digest:  sha256 of the canonical records without locators: equal figures have equal digests, whatever the channel.
+    digest:  sha256 of the canonical records without locators: equal figures have equal digests, whatever the channel; a
+             finer writing of them, which history keeps, has another.
     picture: the records of the main indicator in the picture's year.
     missing: economies of this vintage without a figure in that year.
     """
@@ -58,7 +59,8 @@ class CleanBatch:
 
 
 def digest_of(figures: Iterable[Sequence[str]]) -> str:
-    """Return the digest of figures: (indicator, iso3, year, value_text, forecast) as texts, ordered by the first three.
+    """Return the digest of figures: (indicator, iso3, year, value_text, decimals, forecast) as texts, ordered by the
+    first three.
 
     An indicator that may hold a comma or a line break must have been escaped by plain_indicator.
     """

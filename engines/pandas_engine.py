@@ -160,8 +160,8 @@ class _Vintage:
         job, main = self.job, self.indicator.flags(lambda name: name == self.job.main)
         texts = self._texts(self.kept)
         indicators = self.indicator.mapped(plain_indicator).of(self.kept)
-        digest = digest_of(zip(indicators, texts["iso3"], texts["year"], texts["value_text"], texts["forecast"],
-                               strict=True))
+        digest = digest_of(zip(indicators, texts["iso3"], texts["year"], texts["value_text"], texts["decimals"],
+                               texts["forecast"], strict=True))
         economies = set(self.iso3.of(self.kept[main[self.kept]]))
         picture = self._picture(self.kept[main[self.kept] & self._in_picture(self.kept)])
         gdp = {record.iso3: Decimal(record.value_text) for record in picture}

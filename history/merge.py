@@ -142,6 +142,7 @@ class Merge:
         self.members = self._members()
         self.joined = self._joined()
         self.timeline = Timeline(self.joined)
+        self.moved = bool(self.moved_away)
 
     def home(self, vintage: str) -> str:
         """Return the vintage that one turned out to be, mostly itself."""
@@ -184,7 +185,7 @@ class Merge:
             alone = [vintage for vintage in now if vintage not in complete]
             others = [self.home(vintage) for vintage in held.spoken.get(year, ())]
             speakers = sorted({*complete, *alone, *others}) if alone or others else complete
-            yield year, before, put(before, speakers, now), alone
+            yield year, before, put(before, speakers, now, moved=self.moved), alone
 
     def word(self, vintage: str, series: Series, held: HeldSeries, arrived: Arrived) -> Said:
         """Return what one vintage says of a series, held, arriving or both."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 STATED = "stated"  # the publisher names the edition or its date
 GIVEN = "given"  # the user named it with --vintage
 OBSERVED = "observed"  # nobody did: dated by Last-Modified or the day of fetching
+DATINGS = (STATED, GIVEN, OBSERVED)  # the better word first
 _DATE = re.compile(r"[0-9]{4}(?:-[0-9]{2}(?:-[0-9]{2})?)?")
 
 

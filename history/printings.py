@@ -7,10 +7,21 @@ that returns to the first's figures could not be told from it, and what is held 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
-from history.model import OBSERVED, Vintage
+from history.model import DATINGS, OBSERVED, Vintage
 
 Pair = tuple[str, str]  # keys of two vintages: the one that would stay, the one that would turn out to be it
+
+
+def best_dated(vintages: Collection[Vintage]) -> dict[str, Vintage]:
+    """Return key -> vintage, each printing dated by the best word that anybody has of it."""
+    found = {vintage.key: vintage for vintage in vintages}
+    best: dict[tuple[str, str], str] = {}
+    for each in vintages:
+        printing = each.label, each.updated
+        best[printing] = min(best.get(printing, each.dating), each.dating, key=DATINGS.index)
+    return {key: replace(each, dating=best[each.label, each.updated]) for key, each in found.items()}
 
 
 def candidates(vintages: Mapping[str, Vintage], arriving: Collection[str]) -> list[Pair]:

@@ -56,14 +56,16 @@ def continued(ranges: Sequence[Range], speakers: Sequence[str], figures: Sequenc
     return found
 
 
-def put(ranges: Sequence[Range], speakers: Sequence[str], said: Mapping[str, Figure | None]) -> list[Range]:
+def put(ranges: Sequence[Range], speakers: Sequence[str], said: Mapping[str, Figure | None], *,
+        moved: bool = False) -> list[Range]:
     """Return the ranges when these vintages say this: expanded, set, compressed again.
 
-    speakers: every vintage that speaks for the figure, ascending, those that are put included.
+    speakers: every vintage that speaks for the figure, ascending, those that are put included. moved: some vintage that
+    the ranges were made of is among them no more.
     """
     spoken = [speaker in said for speaker in speakers]
     tail = speakers[spoken.index(True):] if True in spoken else []
-    if not tail or (len(tail) == sum(spoken) and _all_before(ranges, tail[0])):
+    if not moved and (not tail or (len(tail) == sum(spoken) and _all_before(ranges, tail[0]))):
         return continued(ranges, tail, [said[speaker] for speaker in tail])
     held = expanded(ranges, speakers)
     return compressed(speakers, [said.get(v, old) for v, old in zip(speakers, held, strict=True)])

@@ -9,6 +9,7 @@ target that knows the schema shares. SQL lives in sql/, as files.
 from __future__ import annotations
 
 import importlib
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from history.merge import Conflict, Rows
 from history.model import OBSERVED, Scope, Vintage, Witness
 from pipeline.errors import UsageError
 from rules.identity import Country
-from utils import Workspace
+from utils import Workspace, sha256_text
 
 FOLDER = Path(__file__).resolve().parent
 Row = dict[str, Any]
@@ -49,8 +50,14 @@ class Batch:
 
     @property
     def batch_id(self) -> str:
-        """Vintage and digest: the same figures of the same edition are the same batch, however they came."""
-        return f"{self.vintage.dataset}/{self.vintage.slug}/{self.digest}"
+        """Vintage and a digest of all that is said of it: the same is the same batch, however it came.
+
+        What it speaks for, and how it is dated and labelled, belong to that: the same figures as a report of some
+        economies and of all are two batches, and a folder's name may stand for two labels.
+        """
+        spoken = sorted((s.indicator, s.complete, list(s.years) if s.complete else []) for s in self.scopes)
+        said = json.dumps([self.digest, self.vintage.key, self.vintage.dating, spoken])
+        return f"{self.vintage.dataset}/{self.vintage.slug}/{sha256_text(said)}"
 
     @property
     def lasts(self) -> bool:

@@ -46,7 +46,7 @@ def publish(store: Store, batches: Sequence[Batch]) -> Counts:
     known = read_known(store, dataset)
     new = {b.batch_id: b for b in batches if not store.query("applied", {"batch_id": b.batch_id})}
     lasting = [batch for batch in new.values() if batch.lasts]
-    counts.known = known.vintages | {batch.vintage.key: batch.vintage for batch in new.values()}
+    counts.known = printings.best_dated([*known.vintages.values(), *(batch.vintage for batch in new.values())])
     if lasting:
         merge = Merge(known.complete, known.channels, [_arrival(batch) for batch in lasting], {})
         counts.moved = _moved(store, dataset, merge, counts.known)
@@ -93,7 +93,8 @@ def _moved(store: Store, dataset: str, merge: Merge, vintages: Mapping[str, Vint
     speaking = {key: vintages[key] for key in (*merge.held, *arriving) if key in arriving or merge.held[key]}
     pairs = printings.candidates(speaking, arriving)
     same = same_as_known(pairs, merge.word, _walk(store, dataset, merge)) if pairs else set()
-    return printings.homes(speaking, [pair for pair in pairs if pair in same])
+    there = {key: vintages[key] for key in (*merge.held, *arriving)}  # one that says nothing may be dated twice too
+    return printings.homes(there, [pair for pair in pairs if pair in same])
 
 
 def _walk(store: Store, dataset: str, merge: Merge) -> Iterator[tuple[Series, HeldSeries, Arrived]]:

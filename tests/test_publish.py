@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from history.calendar import WEO
-from history.model import OBSERVED, STATED, Vintage
+from history.model import GIVEN, OBSERVED, STATED, Vintage
 from targets import Batch
 from tests.history_db import GDP, batch, content, gdp, labels, publish, ranges
 from tests.project import sql
@@ -210,6 +211,61 @@ def test_a_coarser_writing_of_the_same_vintage_changes_nothing(tmp_path: Path) -
         counts = publish(tmp_path / str(number), *([each] for each in order))
         assert ranges(tmp_path / str(number), "NGA", 2022) == [("2024-04", None, "476.468 a")]
         assert not any(each.conflicts for each in counts)
+
+
+def same_figures(*vintages: Vintage, complete: bool = True) -> list[Batch]:
+    """Return batches of these vintages with the very same figures, and so with one digest."""
+    return [batch(vintage, gdp({"USA": {2022: "1.5"}}), dataset="table:own", complete=complete) for vintage in vintages]
+
+
+def assert_equal_in_any_order(root: Path, batches: list[Batch]) -> None:
+    """Publish each order in a database of its own; leaves the first as root/0."""
+    for number, order in enumerate(permutations(batches)):
+        publish(root / str(number), *([each] for each in order))
+        assert content(root / str(number)) == content(root / "0")
+
+
+def test_the_same_figures_as_a_report_of_all_widen_what_it_speaks_for(tmp_path: Path) -> None:
+    own = Vintage("table:own", "2024", "2024-01-01")
+    assert_equal_in_any_order(tmp_path, same_figures(own, complete=False) + same_figures(own))
+    assert asked(tmp_path / "0", "SELECT first_year, last_year FROM dim_scope") == [(2022, 2022)]
+    assert asked(tmp_path / "0", "SELECT * FROM dim_scope_key") == []
+
+
+def test_the_same_figures_stated_later_than_given_are_stated(tmp_path: Path) -> None:
+    assert_equal_in_any_order(tmp_path, same_figures(
+        Vintage("table:own", "2024", "2024-01-01", "", OBSERVED), Vintage("table:own", "2024", "2024-01-01", "", GIVEN),
+        Vintage("table:own", "2024", "2024-01-01")))
+    assert asked(tmp_path / "0", "SELECT dating FROM dim_vintage") == [("stated",)]
+
+
+def test_one_printing_dated_twice_with_the_same_figures(tmp_path: Path) -> None:
+    assert_equal_in_any_order(tmp_path, same_figures(
+        Vintage(WEO, "2027-04", "2027-04-01", "", GIVEN), Vintage(WEO, "2027-04", "2027-04-13", "", GIVEN),
+        Vintage(WEO, "2027-04", "2027-04-01")))
+    assert asked(tmp_path / "0", "SELECT published, dating FROM dim_vintage") == [("2027-04-13", "stated")]
+
+
+def test_one_printing_dated_twice_of_which_one_says_nothing(tmp_path: Path) -> None:
+    day, month = Vintage(WEO, "2027-04", "2027-04-13"), Vintage(WEO, "2027-04", "2027-04-01")
+    assert_equal_in_any_order(tmp_path, [batch(day, {}, ()), batch(month, gdp({"USA": {2022: "1.5"}}))])
+    assert labels(tmp_path / "0") == ["2027-04"]
+
+
+@pytest.mark.parametrize(("one", "other"), [
+    ("\u6771", "\u897f"), ("a b", "a-b"), ("x" * 120, "x" * 120 + "y"), ("v1", "v01")])
+def test_labels_that_a_folder_cannot_tell_apart_are_two_vintages(tmp_path: Path, one: str, other: str) -> None:
+    publish(tmp_path, same_figures(Vintage("table:own", one), Vintage("table:own", other)))
+    assert sorted(labels(tmp_path)) == sorted([one, other])
+
+
+def test_an_observed_day_takes_nothing_from_the_edition_of_that_day(tmp_path: Path) -> None:
+    before, own = (Vintage("table:own", day, day) for day in ("2024-03-01", "2024-03-28"))
+    seen = replace(own, dating=OBSERVED, dataset=WEO)
+    editions = [replace(each, vintage=replace(each.vintage, dataset=WEO)) for each in same_figures(before, own)]
+    assert_equal_in_any_order(tmp_path, [*editions, batch(seen, gdp({"USA": {2022: "1.5"}}))])
+    assert asked(tmp_path / "0", "SELECT label, dating FROM dim_vintage ORDER BY label") == [
+        ("2024-03-01", "stated"), ("2024-03-28", "stated")]
 
 
 def test_one_altered_cell_is_one_conflict_and_the_better_channel_counts(tmp_path: Path) -> None:
