@@ -228,22 +228,22 @@ def assert_equal_in_any_order(root: Path, batches: list[Batch]) -> None:
 def test_the_same_figures_as_a_report_of_all_widen_what_it_speaks_for(tmp_path: Path) -> None:
     own = Vintage("table:own", "2024", "2024-01-01")
     assert_equal_in_any_order(tmp_path, same_figures(own, complete=False) + same_figures(own))
-    assert asked(tmp_path / "0", "SELECT first_year, last_year FROM dim_scope") == [(2022, 2022)]
-    assert asked(tmp_path / "0", "SELECT * FROM dim_scope_key") == []
+    assert sql(tmp_path / "0", "SELECT first_year, last_year FROM dim_scope") == [(2022, 2022)]
+    assert sql(tmp_path / "0", "SELECT * FROM dim_scope_key") == []
 
 
 def test_the_same_figures_stated_later_than_given_are_stated(tmp_path: Path) -> None:
     assert_equal_in_any_order(tmp_path, same_figures(
         Vintage("table:own", "2024", "2024-01-01", "", OBSERVED), Vintage("table:own", "2024", "2024-01-01", "", GIVEN),
         Vintage("table:own", "2024", "2024-01-01")))
-    assert asked(tmp_path / "0", "SELECT dating FROM dim_vintage") == [("stated",)]
+    assert sql(tmp_path / "0", "SELECT dating FROM dim_vintage") == [("stated",)]
 
 
 def test_one_printing_dated_twice_with_the_same_figures(tmp_path: Path) -> None:
     assert_equal_in_any_order(tmp_path, same_figures(
         Vintage(WEO, "2027-04", "2027-04-01", "", GIVEN), Vintage(WEO, "2027-04", "2027-04-13", "", GIVEN),
         Vintage(WEO, "2027-04", "2027-04-01")))
-    assert asked(tmp_path / "0", "SELECT published, dating FROM dim_vintage") == [("2027-04-13", "stated")]
+    assert sql(tmp_path / "0", "SELECT published, dating FROM dim_vintage") == [("2027-04-13", "stated")]
 
 
 def test_one_printing_dated_twice_of_which_one_says_nothing(tmp_path: Path) -> None:
@@ -264,7 +264,7 @@ def test_an_observed_day_takes_nothing_from_the_edition_of_that_day(tmp_path: Pa
     seen = replace(own, dating=OBSERVED, dataset=WEO)
     editions = [replace(each, vintage=replace(each.vintage, dataset=WEO)) for each in same_figures(before, own)]
     assert_equal_in_any_order(tmp_path, [*editions, batch(seen, gdp({"USA": {2022: "1.5"}}))])
-    assert asked(tmp_path / "0", "SELECT label, dating FROM dim_vintage ORDER BY label") == [
+    assert sql(tmp_path / "0", "SELECT label, dating FROM dim_vintage ORDER BY label") == [
         ("2024-03-01", "stated"), ("2024-03-28", "stated")]
 
 
