@@ -15,9 +15,9 @@ from pipeline import checkpoints, options, plan
 from pipeline.checkpoints import Meter, Part
 from pipeline.errors import ExitCode
 from pipeline.stage import Stage, finished, run_stage, started
-from pipeline.tables import rendered
 from questions import picture
 from questions._held import Asked, require_schema
+from reports.tables import rendered
 from targets import open_target
 from utils import Parser, add_common_options, utc_now
 
@@ -47,7 +47,7 @@ def body(stage: Stage) -> ExitCode:
     report = picture.newest(asked)
     print(rendered(report, stage.options.format), flush=True)
     if not stage.options.no_html:
-        from pipeline.page import write_page
+        from reports.page import write_page
 
         write_page(stage.workspace, report)
     economies, regions = (len(report.table(name).rows) for name in ("economies", "regions"))
@@ -76,7 +76,7 @@ def leave(stage: Stage, asked: Asked, rows: int) -> list[Part]:
     """Return the files that the report leaves for others: the page, and the CSV files with their package."""
     left = [] if stage.options.no_html else [checkpoints.make_part(stage.workspace, stage.workspace.page, rows)]
     if not stage.options.no_csv:
-        from pipeline import datapackage
+        from reports import datapackage
 
         left += datapackage.write(stage.workspace, asked.target)
     return left

@@ -19,7 +19,7 @@ _CODE = {
     "extract": ("extract.py", *_SHARED, "sources", "rules"),
     "transform": ("transform.py", *_SHARED, "engines", "rules", "data/country_region_table.json"),
     "load": ("load.py", *_SHARED, "targets", "rules", "sql", "data/country_region_table.json"),
-    "report": ("report.py", *_SHARED, "questions", "rules", "targets", "sql"),
+    "report": ("report.py", *_SHARED, "questions", "reports", "rules", "targets", "sql"),
 }
 
 

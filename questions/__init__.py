@@ -8,7 +8,7 @@
 
 A folder beside the stages and not a part of pipeline/: a question reads the database and writes nothing, no stage
 depends on one, and one that changes makes no checkpoint stale. Each of the four has one function, answer(asked) ->
-Report; the SQL is in sql/queries/, the look in pipeline/tables.py. A module whose name begins with "_" is shared.
+Report; the SQL is in sql/queries/, the look in reports/tables.py. A module whose name begins with "_" is shared.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from pipeline.errors import UsageError
-from pipeline.tables import Report
 from questions._held import Asked
+from reports.tables import Report
 from rules.indicators import canonical
 from utils import Parser
 

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from history.years import as_runs
 from pipeline.errors import UsageError
-from pipeline.tables import Report, Row, Table
 from questions import _held
 from questions._held import MOST, SAFE, STATUS, Asked, is_rate, title_of
+from reports.tables import Report, Row, Table
 from rules.identity import Country
 from rules.picture import filled_years
 

@@ -13,10 +13,10 @@ from pipeline import options, staging
 from pipeline.archive import Archive
 from pipeline.countries import load_identity
 from pipeline.errors import UsageError
-from pipeline.tables import Report, Row, Table
 from questions import _held
 from questions._held import SAFE, STATUS, Asked
 from questions._source import Cell, Reader, Wanted, rules
+from reports.tables import Report, Row, Table
 from rules.identity import Country, Identity
 from rules.indicators import MAIN
 

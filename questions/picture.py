@@ -8,8 +8,8 @@ from typing import Any
 from history.asof import Edition
 from pipeline import staging
 from pipeline.errors import CheckpointError, UsageError
-from pipeline.tables import Report, Row, Table
 from questions._held import EMPTY, SAFE, STATUS, Asked, edition_of
+from reports.tables import Report, Row, Table
 from rules.cleaning import half_up
 
 # What people read: shorter heads, and only what fits a screen; csv and json have every column under its own name.

@@ -8,9 +8,9 @@ from decimal import Decimal
 
 from history.asof import Edition, short_names
 from history.years import as_runs
-from pipeline.tables import Report, Row, Table
 from questions import _held
 from questions._held import MOST, STATUS, Asked, is_rate
+from reports.tables import Report, Row, Table
 from rules.identity import Country
 
 REVISED, CONFIRMED, REOPENED, APPEARED, WITHDRAWN = "revised", "confirmed", "reopened", "appeared", "withdrawn"

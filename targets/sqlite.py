@@ -128,7 +128,7 @@ class Target(BaseTarget):
 
     def _migrate(self) -> None:
         """Apply, in the same transaction, the migrations the database has not seen."""
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        version = _version(self._db)
         files, newest = _migrations(), _newest_schema()
         if version > newest:
             raise TargetRefused(f"The database has schema {version}, this program knows {newest}",
@@ -287,7 +287,7 @@ class Target(BaseTarget):
             if not self._exists():
                 return []
             with contextlib.closing(self._read_only()) as connection:
-                if name != "schema" and connection.execute("PRAGMA user_version").fetchone()[0] < _newest_schema():
+                if name != "schema" and _version(connection) < _newest_schema():
                     return []  # a file of the user's own, or of an older schema: load has not been here yet
                 return _rows(connection, text, parameters)
 
@@ -297,7 +297,7 @@ class Target(BaseTarget):
         if not self._exists():
             return
         with self._named(), contextlib.closing(self._read_only()) as connection:
-            if connection.execute("PRAGMA user_version").fetchone()[0]:
+            if _version(connection) >= _newest_schema():
                 yield from connection.execute(text, dict(parameters))
 
 
@@ -309,6 +309,10 @@ def _opened(path: Path) -> sqlite3.Connection:
         connection.execute(f"PRAGMA {pragma}")
     connection.execute("BEGIN IMMEDIATE")
     return connection
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _migrations() -> list[Path]:

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from pipeline import datapackage
 from pipeline.errors import TargetRefused
+from reports import datapackage
 from targets import open_target
 from tests.history_db import Database
 from tests.orchestra import half_written

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from history.model import Vintage
-from pipeline.published import cell
-from pipeline.publishers import citation
+from reports.published import cell
+from reports.publishers import citation
 
 
 @pytest.mark.parametrize(("text", "written"), [

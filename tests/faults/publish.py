@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
-from pipeline import datapackage
+from reports import datapackage
 from targets import open_target
 from utils import Workspace
 

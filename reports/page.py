@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from pipeline.tables import Report, Table, columns_of, is_number, shown
+from reports.tables import Report, Table, columns_of, is_number, shown
 from utils import VERSION, Workspace, atomic_file
 
 _STYLE = """

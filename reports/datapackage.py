@@ -23,8 +23,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 from history.model import Vintage
 from pipeline.checkpoints import Part
-from pipeline.published import HISTORY, HISTORY_KEY, PICTURE, Column, header, history_lines, picture_lines
-from pipeline.publishers import citation, publisher
+from reports.published import HISTORY, HISTORY_KEY, PICTURE, Column, header, history_lines, picture_lines
+from reports.publishers import citation, publisher
 from utils import VERSION, Workspace, atomic_file, disk_full_named, fsync_folder, utc_now
 
 if TYPE_CHECKING:
