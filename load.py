@@ -10,7 +10,7 @@ import gc
 import json
 import sys
 from argparse import RawDescriptionHelpFormatter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain, groupby, islice
 from typing import Any
@@ -56,15 +56,16 @@ def body(stage: Stage) -> ExitCode:
         stage.report.emit("skipped", "skipped: its checkpoint is whole and nothing before it changed")
         return ExitCode.DONE
     gc.set_threshold(FEW_COLLECTIONS, *gc.get_threshold()[1:])
+    committed = runs_in(target) if rebuild else set()
     with target:
         describe(target)
         lost = target.answers and not target.query("loaded", {})[0]["batches"]
-        kept = kept_batches(stage) if rebuild or lost else []
+        kept = kept_batches(stage, committed) if rebuild or lost else []
         arrivals = batches_of(stage.workspace, before, origin, accept)
         started(stage, f"publishing {len(arrivals) + len(kept)} batch(es) in {stage.options.target}")
         restored = [target.publish(batches) for batches in in_groups(kept)]  # judged when they came
-        if rebuild:
-            arrivals = [batch for batch in arrivals if target.applied(batch.batch_id)]
+        if rebuild and not accept and checkpoints.refused(stage.workspace, before.run_id):
+            arrivals = []  # no rebuild takes in what a gate refused, nor fails because of it
         outcomes = [target.publish(batches) for batches in in_groups(arrivals)]
         try:
             quarantine = judge(stage, outcomes, accept)
@@ -152,8 +153,21 @@ def describe(target: BaseTarget) -> None:
     target.describe(identity.countries(), identity.version)
 
 
-def kept_batches(stage: Stage) -> list[Batch]:
-    """Return the batches of every run that was loaded and whose clean records are whole, oldest run first."""
+def runs_in(target: BaseTarget) -> set[str]:
+    """Return the runs that the target holds before it is made again, none where it is damaged or cannot tell.
+
+    A load that was killed after it had published left no manifest.
+    """
+    if not target.answers or target.fault():
+        return set()
+    return {row["run_id"] for row in target.query("loaded_runs", {})}
+
+
+def kept_batches(stage: Stage, committed: Collection[str]) -> list[Batch]:
+    """Return the batches of every run that was loaded and whose clean records are whole, oldest run first.
+
+    committed: runs that were loaded whether or not their manifests say so.
+    """
     found: list[Batch] = []
     for run_id in sorted(checkpoints.run_ids(stage.workspace)):
         try:
@@ -162,7 +176,8 @@ def kept_batches(stage: Stage) -> list[Batch]:
         except CheckpointError as error:
             stage.report.warn(f"run {run_id} is left out: {error.what}")
             continue
-        if after is None or origin is None or not checkpoints.was_loaded(stage.workspace, run_id):
+        loaded = run_id in committed or checkpoints.was_loaded(stage.workspace, run_id)
+        if after is None or origin is None or not loaded or checkpoints.refused(stage.workspace, run_id):
             continue
         found += [batch for batch in batches_of(stage.workspace, after, origin, ())
                   if _whole(stage, after, batch)]

@@ -58,6 +58,8 @@ def why_run(workspace: Workspace, stage: str, run_id: str, options: argparse.Nam
     reason = checkpoints.why_run(workspace, stage, run_id, asked, code(stage))
     if reason or stage != "load":
         return reason
+    if checkpoints.refused(workspace, run_id):  # a rebuild made the database again without it
+        return "a gate refused its figures"
     return _why_load(workspace, run_id, options.target)
 
 

@@ -189,6 +189,35 @@ def test_a_rebuild_is_equal_in_content(tmp_path: Path) -> None:
     assert after == before
 
 
+def test_a_rebuild_takes_in_what_waits_to_be_loaded(tmp_path: Path) -> None:
+    assert load(tmp_path, write(tmp_path / "a.csv", {"2024-10": values(10)}))[0] == 0
+    waiting = write(tmp_path / "b.csv", {"2024-04": values(10)})
+    assert run("extract.py", "--source", "table", "--input", waiting, "--unit", "billion", "--dataset", "own",
+               workspace=tmp_path).returncode == 0
+    assert run("transform.py", workspace=tmp_path).returncode == 0
+    assert run("load.py", "--rebuild", workspace=tmp_path).returncode == 0
+    assert sql(tmp_path, "SELECT label FROM dim_vintage ORDER BY label") == [("2024-04",), ("2024-10",)]
+
+
+def test_a_rebuild_takes_in_what_was_committed_by_a_load_that_was_killed(tmp_path: Path) -> None:
+    assert load(tmp_path, write(tmp_path / "a.csv", {"2024-10": values(10)}))[0] == 0
+    for manifest in tmp_path.glob("results/runs/*/load.json"):
+        manifest.unlink()  # as a kill between the rename of the database and the manifest leaves it
+    assert load(tmp_path, write(tmp_path / "b.csv", {"2024-04": values(10)}))[0] == 0
+    assert run("load.py", "--rebuild", workspace=tmp_path).returncode == 0
+    assert sql(tmp_path, "SELECT label FROM dim_vintage ORDER BY label") == [("2024-04",), ("2024-10",)]
+
+
+def test_what_was_refused_before_a_rebuild_can_be_accepted_after_it(tmp_path: Path) -> None:
+    assert load(tmp_path, write(tmp_path / "a.csv", {"2024-10": values(10)}))[0] == 0
+    contradiction = write(tmp_path / "c.csv", {"2024-10": values(10) | {(economies()[3], 2010): "103.5"}})
+    assert load(tmp_path, contradiction)[0] == 3
+    assert run("load.py", "--rebuild", workspace=tmp_path).returncode == 0
+    assert run("load.py", workspace=tmp_path).returncode == 3
+    assert run("load.py", "--accept", "conflict", workspace=tmp_path).returncode == 0
+    assert sql(tmp_path, "SELECT count(*) FROM etl_batch") == [(2,)]
+
+
 def test_a_database_of_the_first_schema_is_filled_again_from_the_kept_records(tmp_path: Path) -> None:
     assert load(tmp_path, write(tmp_path / "a.csv", {"2024-04": values(10), "2024-10": values(10)}))[0] == 0
     before = content(tmp_path)
