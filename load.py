@@ -79,7 +79,7 @@ def body(stage: Stage) -> ExitCode:
     figures, ranges = sum(each.figures for each in told), sum(each.ranges for each in told)
     arrivals += kept
     finish(stage, meter, before, arrivals, quarantine)
-    finished(stage, f"{figures:,} figures new in {len(arrivals)} batch(es), {ranges:,} ranges of vintages written",
+    finished(stage, f"{figures:,} figures applied of {len(arrivals)} batch(es), {ranges:,} ranges of vintages written",
              rows_in=figures, rows_out=figures, ranges=ranges, kept=note,
              witnesses=sum(each.witnesses for each in told),
              quarantine=[p.relative_path for p in quarantine], quarantined=sum(part.rows for part in quarantine))

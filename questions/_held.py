@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from difflib import get_close_matches
 from typing import Any
 
 from history import asof
 from history.asof import Edition
-from history.model import Vintage
+from history.calendar import weo_label
+from history.model import OBSERVED, Vintage
 from pipeline import staging
 from pipeline.errors import CheckpointError, TargetRefused, UsageError
 from rules.identity import REGIONS, Country
@@ -21,6 +24,7 @@ from utils import PROJECT, Workspace
 MOST = 25  # rows that people are shown of a long table
 SAFE = "nothing was changed"
 EMPTY = "python etl_process.py"
+A_COUNTRY = "a code of three letters, or a name"
 STATUS = {1: "forecast", 0: "actual", None: ""}
 
 
@@ -91,8 +95,13 @@ def known_dataset(held: Sequence[str], name: str) -> str:
 
 
 def editions(asked: Asked, name: str) -> list[Edition]:
-    """Return the vintages of a dataset in their order, at least one."""
-    return [edition_of(row) for row in asked.query("editions", {"dataset": name})]
+    """Return the vintages of a dataset in their order, at least one. Raises UsageError where they have no history."""
+    known = [edition_of(row) for row in asked.query("editions", {"dataset": name})]
+    if all(each.vintage.dating == OBSERVED for each in known) and not asked.query("indicators", {"dataset": name}):
+        raise UsageError(f"{name} is a picture and no history, since nobody names its vintage", safe=SAFE,
+                         next_command="python etl_process.py --source table --input FILE --vintage 2025-10   "
+                                      "# keeps it as history")
+    return known
 
 
 def edition_of(row: Row) -> Edition:
@@ -101,17 +110,53 @@ def edition_of(row: Row) -> Edition:
     return Edition(vintage, row["vintage"], bool(row["own_years"]), row["channel"])
 
 
-def edition(known: Sequence[Edition], text: str, option: str) -> Edition:
+def edition(asked: Asked, known: Sequence[Edition], text: str, option: str) -> Edition:
     """Return the vintage that a label or a date means. Raises UsageError naming the nearest, the first, the last."""
-    if found := asof.find(known, text.strip()):
+    text = text.strip()
+    if asof.is_day(text) and not is_date(text):
+        days = [f"{text[:8]}{day}" for day in (30, 29, 28) if is_date(f"{text[:8]}{day}")]
+        raise UsageError(f"{option} {text}: the calendar has no such day", safe=SAFE,
+                         next_command=f"python report.py {option} {[*days, f'{text[:4]}-12-31'][0]}")
+    if found := asof.find(known, text) or asof.find(known, month_in_words(text)):
         return found
-    near = asof.nearest(known, text.strip())
+    elsewhere(asked, known[0].vintage.dataset, text, option)
+    begins = [each for each in known if each.vintage.label.startswith(text)]
+    near = begins[-1] if begins else asof.nearest(known, month_in_words(text) or text)
     names = asof.short_names(known)
     first, last = (f"{names[each.key]} ({each.known or 'no date'})" for each in (known[0], known[-1]))
-    what = f"nothing as old as {text}" if asof.is_day(text.strip()) else f"no vintage {text!r}"
+    what = f"nothing as old as {text}" if asof.is_day(text) else f"no vintage {text!r}"
     raise UsageError(f"{known[0].vintage.dataset} has {what}; the nearest is {names[near.key]}. "
                      f"It has {len(known)}: the first is {first}, the last {last}", safe=SAFE,
                      next_command=f"python report.py {option} {names[near.key]}")
+
+
+def elsewhere(asked: Asked, name: str, text: str, option: str) -> None:
+    """Say which other dataset has a label that this one has not: a run of another source moves the picture to its own.
+
+    Raises UsageError where there is one.
+    """
+    rows = [row for row in asked.query("editions", {"dataset": None}) if row["label"] == text]
+    if rows:
+        other = rows[0]["dataset"]
+        raise UsageError(f"{name} has no vintage {text!r}; {other} has it", safe=SAFE,
+                         next_command=f"python report.py {option} {shlex.quote(text)} --dataset {shlex.quote(other)}")
+
+
+def is_date(text: str) -> bool:
+    """Tell whether the calendar has a day that is written as one."""
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def month_in_words(text: str) -> str:
+    """Return the label of "April 2024", as headings name a vintage; "" for any other text."""
+    try:
+        return weo_label(text) if text[:1].isalpha() else ""
+    except ValueError:
+        return ""
 
 
 def indicator(asked: Asked, name: str) -> str:
@@ -145,11 +190,14 @@ def title_of(name: str) -> str:
 
 def country(asked: Asked) -> Country | None:
     """Return the country asked for, None for all. Raises UsageError."""
-    return None if asked.options.country is None else known_country(asked.options.country)
+    return None if asked.options.country is None else known_country(asked.options.country, "--country {}")
 
 
-def known_country(text: str) -> Country:
-    """Return the country of a code or a name. Raises UsageError naming the closest; a region is none."""
+def known_country(text: str, option: str) -> Country:
+    """Return the country of a code or a name. option: how it is asked for, {} in the place of its name.
+
+    Raises UsageError naming the closest; a region is none.
+    """
     from pipeline.countries import load_identity
 
     identity = load_identity()
@@ -157,19 +205,27 @@ def known_country(text: str) -> Country:
         return identity.country(iso3)
     for each in REGIONS:
         if each.lower() == text.strip().lower():
-            raise UsageError(f"{each} is a region, not a country", safe=SAFE,
-                             next_command=f'--region "{each}" in place of --country')
+            raise UsageError(f"{each} is a region, not a country" + ": --region takes it" * ("--country" in option),
+                             safe=SAFE, next_command=f"python report.py {option.format('NGA')}   # {A_COUNTRY}")
     near = identity.closest(text)
+    example = shlex.quote(near[0]) if near else "NGA"
     raise UsageError(f"There is no country {text!r}" + (f"; close to it: {', '.join(near)}" if near else ""), safe=SAFE,
-                     next_command="python report.py --country NGA   # a code of three letters, or a name")
+                     next_command=f"python report.py {option.format(example)}   # {A_COUNTRY}")
 
 
 def region(text: str) -> str | None:
     """Return a region as the project writes it, None for none. Raises UsageError naming the regions there are."""
-    found = next((each for each in REGIONS if each.lower() == text.lower()), None)
-    if text and not found:
-        raise UsageError(f"There is no region named {text!r}; there are {', '.join(sorted(REGIONS))}", safe=SAFE)
-    return found
+    return among(text, REGIONS) if text else None
+
+
+def among(text: str, regions: Iterable[str]) -> str:
+    """Return a region as it is written among these. Raises UsageError naming them, and the closest to be typed."""
+    written = {each.lower(): each for each in sorted(regions)}
+    if text.lower() in written:
+        return written[text.lower()]
+    near = get_close_matches(text.lower(), written, 1, 0.0)
+    raise UsageError(f"There is no region named {text!r}; there are {', '.join(written.values())}", safe=SAFE,
+                     next_command=f"python report.py --region {shlex.quote(written[near[0]])}" if near else "")
 
 
 def described(each: Edition) -> str:

@@ -32,13 +32,14 @@ class Wanted(NamedTuple):
 class Cell:
     """A cell of an archived answer. record None: there is none, and `fault` says why.
 
-    files: the bodies of the answer. stated: the decimals that the publisher states for the whole indicator.
-    last_actual: the last year before it that its series has as actual; 0 where there is none.
+    files: the bodies of the answer, and hashes their sha256. stated: the decimals that the publisher states for the
+    whole indicator. last_actual: the last year before it that its series has as actual; 0 where there is none.
     """
 
     record: StagedRecord | None = None
     fault: str = ""
     files: list[str] = field(default_factory=list)
+    hashes: list[str] = field(default_factory=list)
     decimal_mark: str = "."
     stated: int | None = None
     last_actual: int = 0
@@ -71,19 +72,21 @@ class Reader:
     def find(self, archive_id: str, wanted: Sequence[Wanted]) -> dict[Wanted, Cell]:
         """Return the cell of each; an answer that is missing, damaged or unreadable by now is a fault, not an error."""
         found: dict[Wanted, Cell] = {}
-        files: list[str] = []
+        files, hashes = list[str](), list[str]()
         if not archive_id:
             return {each: Cell(fault="the load names no archived answer") for each in wanted}
         try:
             root = self.archive.root(self.archive.read(archive_id))
             files = [f"results/archive/{each['body']} ({each['kind']})" if each["kept"] else
                      f"{each.get('file') or 'dropped'} ({each['kind']})" for each in root["documents"]]
+            hashes = [each["sha256"] for each in root["documents"]]
             self._parse(str(root["source"]), archive_id, wanted, found)
             fault = "the archived answer has no such figure"
         except WorldEconomiesError as error:
             fault = error.what
         for each in wanted:
-            found.setdefault(each, Cell(fault=fault)).files = files
+            cell = found.setdefault(each, Cell(fault=fault))
+            cell.files, cell.hashes = files, hashes
         return found
 
     def _parse(self, source: str, archive_id: str, wanted: Sequence[Wanted], found: dict[Wanted, Cell]) -> None:

@@ -16,19 +16,20 @@ from rules.picture import candidate_years, filled_year
 def answer(asked: Asked) -> Report:
     """Return the picture of a vintage. Raises UsageError for a vintage, a year or a region that is not there."""
     known = _held.editions(asked, _held.dataset(asked))
-    edition = _held.edition(known, asked.options.as_of, "--as-of")
+    edition = _held.edition(asked, known, asked.options.as_of, "--as-of")
     year = year_of(asked, edition)
     named = staging.described(edition.vintage, edition.channel)
     published = edition.vintage.published
     dated = f", published {published}" if published and published not in named else ""
     title = f"{named}{dated}, {f'figures of {year}' if year else 'the latest figure of each economy'}"
     report = picture.pictured(asked, edition, {"picture": False, "year": year}, title)
+    older = picture.inherited(asked, edition, year)
     stamp = {"Dataset": edition.vintage.dataset, "Vintage": edition.vintage.slug}
     economies = replace(report.tables[0], rows=[row | stamp for row in report.tables[0].rows])
     facts = {"dataset": edition.vintage.dataset, "vintage": edition.vintage.label, "updated": edition.vintage.updated,
              "published": published, "year": year}
     tables: list[Table] = [economies, *report.tables[1:]]
-    return Report(title, tables, [*taken(asked.options.as_of.strip(), edition), *report.notes], facts)
+    return Report(title, tables, [*taken(asked.options.as_of.strip(), edition), *older, *report.notes], facts)
 
 
 def taken(text: str, edition: Edition) -> list[str]:

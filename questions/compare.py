@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -51,10 +52,12 @@ def answer(asked: Asked) -> Report:
     tolerance = asked.options.tolerance
     if tolerance is None:
         tolerance = RATE if is_rate(indicator) else LEVEL
+    unfilled = thin(every, year) if year and not asked.options.year else ""
     rows = disagreements(shown, places, tolerance, rate=is_rate(indicator))
     about = f"{country.name}, every year" if country and not year else f"{country.name}, {year}" if country else year
     title = f"{title_of(indicator)}, {about}"
-    return compared(asked, title, rows, lacking(shown, every, places), names, indicator, tolerance)
+    report = compared(asked, title, rows, lacking(shown, every, places), names, indicator, tolerance)
+    return replace(report, notes=[*([unfilled] if unfilled else []), *report.notes])
 
 
 def refuse_nothing(shown: Mapping[str, Figures], every: Mapping[str, Figures], indicator: str,
@@ -67,7 +70,8 @@ def refuse_nothing(shown: Mapping[str, Figures], every: Mapping[str, Figures], i
         of, at = f" of {country.name}" if country else "", f" for {year}" if year else ""
         has = f"; it has {as_runs(years)}" if years else ""
         raise UsageError(f"{name} has no {indicator}{of}{at}{has}", safe=SAFE,
-                         next_command=f"python report.py --year {years[-1]}" if years else "")
+                         next_command=f"python report.py --year {min(years, key=lambda each: abs(each - (year or 0)))}"
+                         if years else "")
 
 
 def named(asked: Asked) -> list[str]:
@@ -101,6 +105,14 @@ def common_year(every: Mapping[str, Figures]) -> int:
         raise UsageError("The datasets have no year in common: " + ", ".join(
             f"{name} has {as_runs(of) or 'no figures'}" for name, of in counts.items()), safe=SAFE)
     return max(set.intersection(*(set(filled_years(of)) for of in counts.values())) or common)
+
+
+def thin(every: Mapping[str, Figures], year: int) -> str:
+    """Return a sentence where a year is not one that every dataset has filled, "" where it is."""
+    counts = {name: Counter(at for _, at in held) for name, held in every.items()}
+    few = [f"{name} has {of[year]:,} figure{'s' * (of[year] != 1)} of {year}" for name, of in counts.items()
+           if year not in filled_years(of)]
+    return f"No year is filled in every dataset: {', '.join(few)}. --year chooses another." if few else ""
 
 
 def disagreements(shown: Mapping[str, Figures], places: Mapping[str, str], tolerance: float, *,
@@ -151,7 +163,8 @@ def lacking(shown: Mapping[str, Figures], every: Mapping[str, Figures], places: 
     """Return the economies that one dataset has no figure for and another has, with the other years it has."""
     rows = []
     for name, held in shown.items():
-        for iso3 in sorted({key[0] for other in shown.values() for key in other} & places.keys()):
+        there = {key[0] for other in shown.values() for key in other} & places.keys()
+        for iso3 in sorted(there, key=lambda each: places[each]):
             years = sorted({key[1] for other in shown.values() for key in other if key[0] == iso3}
                            - {key[1] for key in held if key[0] == iso3})
             if years:

@@ -23,8 +23,8 @@ from rules.indicators import MAIN
 VALUE_HEADS = {"Dataset": "dataset", "From": "from", "Until": "until", "Value": "value", "Decimals": "decimals",
                "Status": "status"}
 SOURCE_HEADS = {"Value": "value", "Vintage": "first said by", "Came": "came by", "Archive_id": "archive",
-                "Files": "bytes", "Sha256": "sha256", "Published": "published as", "Locator": "place", "Rules": "rules",
-                "Fault": "not shown"}
+                "Files": "bytes", "Sha256": "sha256", "Fingerprint": "fingerprint",
+                "Published": "published as", "Locator": "place", "Rules": "rules", "Fault": "not shown"}
 
 
 def answer(asked: Asked) -> Report:
@@ -51,12 +51,12 @@ def answer(asked: Asked) -> Report:
 def key_of(asked: Asked) -> tuple[Country, int]:
     """Return the country and the year asked for. Raises UsageError."""
     name, text = asked.options.explain
-    country = _held.known_country(name)
     try:
         year = options.year(text)
     except argparse.ArgumentTypeError as error:
         raise UsageError(f"--explain takes a country and a year: {error}", safe=SAFE,
                          next_command="python report.py --explain KOR 2024") from None
+    country = _held.known_country(name, f"--explain {{}} {year}")
     return country, year
 
 
@@ -116,17 +116,17 @@ def witnessed(value: Row, witness: Row, edition: Edition) -> Row:
     """Return what the database itself says of an arrival."""
     return {"Value": value["value_text"], "Dataset": value["dataset"], "Vintage": staging.described(edition.vintage),
             "Channel": witness["channel"], "Fetched_at": witness["fetched_at"], "Url": witness["url"],
-            "Archive_id": witness["archive_id"], "Files": [], "Sha256": witness["sha256"], "Raw": "", "Unit": "",
-            "Scale": "", "Locator": "", "Rules": [], "Fault": "", "Accepted": witness["accepted"]}
+            "Archive_id": witness["archive_id"], "Files": [], "Sha256": [], "Fingerprint": witness["sha256"], "Raw": "",
+            "Unit": "", "Scale": "", "Locator": "", "Rules": [], "Fault": "", "Accepted": witness["accepted"]}
 
 
 def cited(cell: Cell, wanted: Wanted, identity: Identity) -> Row:
     """Return what the archived bytes say."""
     row = cell.record
     if row is None:
-        return {"Files": cell.files, "Fault": cell.fault}
-    return {"Files": cell.files, "Raw": row.raw, "Unit": row.unit, "Scale": row.scale, "Locator": row.locator,
-            "Rules": rules(cell, wanted, identity)}
+        return {"Files": cell.files, "Sha256": cell.hashes, "Fault": cell.fault}
+    return {"Files": cell.files, "Sha256": cell.hashes, "Raw": row.raw, "Unit": row.unit, "Scale": row.scale,
+            "Locator": row.locator, "Rules": rules(cell, wanted, identity)}
 
 
 def for_people(row: Row) -> Row:
@@ -135,5 +135,6 @@ def for_people(row: Row) -> Row:
     accepted = f"; let through by --accept {row['Accepted']}" if row["Accepted"] else ""
     full = {**row, "Came": f"{row['Channel']}, fetched {row['Fetched_at']} from {row['Url']}{accepted}",
             "Published": row["Raw"] + (f" ({unit})" if unit else ""),
-            "Sha256": "" if any(row["Sha256"] in file for file in row["Files"]) else row["Sha256"]}
+            "Sha256": [each for each in row["Sha256"] if not any(each in file for file in row["Files"])],
+            "Fingerprint": "" if row["Files"] else row["Fingerprint"]}
     return {name: full[name] for name in SOURCE_HEADS}

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from history.asof import Edition
 from pipeline import staging
 from pipeline.errors import CheckpointError, UsageError
-from questions._held import EMPTY, SAFE, STATUS, Asked, edition_of
+from questions._held import EMPTY, SAFE, STATUS, Asked, among, edition_of
 from reports.tables import Report, Row, Table
 from rules.cleaning import half_up
+from rules.indicators import MAIN
 
 # What people read: shorter heads, and only what fits a screen; csv and json have every column under its own name.
 ECONOMY_HEADS = {
@@ -18,6 +20,7 @@ ECONOMY_HEADS = {
     "GDP_per_head_USD": "US$ a head", "Population_million": "people, m", "Inflation_percent": "inflation %",
     "Region": "region", "ISO3": "iso3", "Year": "year",
 }
+BESIDE = {"NGDP_RPCH": "growth", "NGDPDPC": "GDP per head", "LP": "population", "PCPIPCH": "inflation"}
 REGION_HEADS = {
     "Region": "region", "Top5_mean_GDP_USD_billion": "mean GDP of top 5, bn US$", "Counted": "counted", "Top5": "top 5",
     "Economies": "economies", "Sum_GDP_USD_billion": "sum, bn US$",
@@ -34,7 +37,8 @@ def newest(asked: Asked) -> Report:
                    if (each.vintage.label, each.vintage.updated) == (shown["label"], shown["updated"]))
     year = asked_year(asked, edition, shown["year"])
     title = f"{staging.described(edition.vintage, shown['channel'])}, {year or shown['year']}"
-    return pictured(asked, edition, {"picture": year is None, "year": year}, title)
+    report = pictured(asked, edition, {"picture": year is None, "year": year}, title)
+    return replace(report, notes=[*inherited(asked, edition, year or shown["year"]), *report.notes])
 
 
 def without_picture(asked: Asked) -> Report:
@@ -62,7 +66,7 @@ def check_year(year: int, years: list[int], whose: str) -> None:
         raise UsageError(f"{whose} has no GDP for any year", safe=SAFE, next_command="python report.py")
     if year not in years:
         raise UsageError(f"{whose} has no GDP for {year}: it has {years[0]} to {years[-1]}", safe=SAFE,
-                         next_command=f"python report.py --year {years[-1]}")
+                         next_command=f"python report.py --year {min(years, key=lambda each: abs(each - year))}")
 
 
 def years_of(asked: Asked, edition: Edition) -> dict[int, int]:
@@ -85,6 +89,24 @@ def pictured(asked: Asked, edition: Edition, chosen: Mapping[str, Any], title: s
     return tables(title, [tidy(row) for row in economies], regions, few)
 
 
+def inherited(asked: Asked, edition: Edition, year: int | None) -> list[str]:
+    """Return a sentence on the figures of a year that a vintage does not speak for, so that older ones are shown.
+
+    year: None or 0 where cells carry their own years, and then only figures that the vintage speaks for are shown.
+    """
+    if not year or edition.own_years:
+        return []
+    region = asked.options.region.lower()
+    rows = [row for row in asked.query("unspoken", {"dataset": edition.vintage.dataset, "vintage": edition.key,
+                                                    "year": year}) if region in ("", row["region"].lower())]
+    gdp = [row["iso3"] for row in rows if row["indicator"] == MAIN]
+    found = {row["indicator"] for row in rows}
+    kinds = [title for name, title in BESIDE.items() if name in found]
+    parts = [f"GDP of {len(gdp)} ({' '.join(gdp[:12])}{' …' if len(gdp) > 12 else ''})"] * bool(gdp) + kinds
+    return [f"{staging.described(edition.vintage)} does not speak for all that is shown; of older vintages: "
+            f"{', '.join(parts)}."] if parts else []
+
+
 def tables(title: str, economies: list[Row], regions: list[Row], notes: list[str]) -> Report:
     """Return the two tables as a report."""
     return Report(title, [
@@ -96,10 +118,7 @@ def known_region(text: str, regions: list[str]) -> str | None:
     """Return the region as the database writes it, None for all. Raises UsageError naming the regions there are."""
     if not text:
         return None
-    for each in regions:
-        if each.lower() == text.lower():
-            return each
-    raise UsageError(f"There is no region named {text!r}; there are {', '.join(sorted(regions))}", safe=SAFE)
+    return among(text, regions)
 
 
 def tidy(row: Row) -> Row:

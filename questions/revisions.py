@@ -38,7 +38,7 @@ def answer(asked: Asked) -> Report:
         return steps(asked, known, indicator, country, subject)
     now = spoken[-1]
     since = asked.options.since
-    then = spoken[-2] if since is None else _held.edition(known, since, "--revisions --since")
+    then = spoken[-2] if since is None else _held.edition(asked, known, since, "--revisions --since")
     if then.key >= now.key:
         return nothing(subject, f"{_held.described(then)} is the newest vintage of it: nothing has changed since.")
     return changes(asked, (then, now), known, indicator, country, subject)
@@ -61,7 +61,7 @@ def changes(asked: Asked, between: tuple[Edition, Edition], known: Sequence[Edit
     names = short_names(known)
     of = f"{country.name}, " if country else ""
     title = f"Revisions of {of}{subject}: from {_held.described(then)} to {_held.described(now)}"
-    listed, more = cut(asked, rows)
+    listed, more = cut(asked, rows, order(asked, indicator))
     fold = "\n+" if asked.options.format == "table" else "+"  # LABEL+DAY in two lines fits a screen
     old, new = (names[each.key].replace("+", fold) for each in between)
     main = Table("revisions", title, listed, heads(indicator, Old=old, New=new, Kind=""), places_of(listed),
@@ -71,12 +71,17 @@ def changes(asked: Asked, between: tuple[Edition, Edition], known: Sequence[Edit
     return Report(title, [main, *come_and_gone(rows)], [*more, summary(rows)], facts)
 
 
-def cut(asked: Asked, rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
-    """Return the rows to list, and a line on those that are not.
+def order(asked: Asked, indicator: str) -> str:
+    """Return the column to order by: of a rate always the change, since a percentage of a percentage is not shown."""
+    return "Percent" if asked.options.by == "percent" and not is_rate(indicator) else "Change"
+
+
+def cut(asked: Asked, rows: Sequence[Row], by: str) -> tuple[list[Row], list[str]]:
+    """Return the rows to list, largest first by a column, and a line on those that are not.
 
     People are shown the largest revisions. Programs get all, the other kinds after the revisions; --top is obeyed.
     """
-    revised = sorted((row for row in rows if row["Kind"] == REVISED), key=size(asked.options.by))
+    revised = sorted((row for row in rows if row["Kind"] == REVISED), key=size(by))
     others = sorted((row for row in rows if row["Kind"] != REVISED), key=lambda row: list(KINDS).index(row["Kind"]))
     most = asked.options.top or (MOST if asked.for_people else 0)
     listed = revised[:most] if most else [*revised, *others]
@@ -86,9 +91,8 @@ def cut(asked: Asked, rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
         left > 0)
 
 
-def size(by: str | None) -> Callable[[Row], tuple[float, str, int]]:
+def size(column: str) -> Callable[[Row], tuple[float, str, int]]:
     """Return the key that puts the largest change first, in money or in percent; rows are revisions."""
-    column = "Percent" if by == "percent" else "Change"
     return lambda row: (-abs(row[column] or 0.0), row["ISO3"], row["Year"])
 
 
@@ -112,13 +116,15 @@ def steps(asked: Asked, known: Sequence[Edition], indicator: str, country: Count
                                              "year": asked.options.year or None})]
     shown = rows
     if asked.options.top:
-        largest = sorted((row for row in rows if row["Kind"] == REVISED), key=size(asked.options.by))
+        largest = sorted((row for row in rows if row["Kind"] == REVISED), key=size(order(asked, indicator)))
         shown = [row for row in rows if row in largest[:asked.options.top]]
-    order = ("Year", "Vintage", "Kind", "Before", "Old", "New", "Change", "Percent", "Status")
-    listed = [{name: row[name] for name in order} | row for row in shown]
+    columns = ("Year", "Vintage", "Kind", "Before", "Old", "New", "Change", "Percent", "Status")
+    listed = [{name: row[name] for name in columns} | row for row in shown]
     title = f"Revisions of {country.name}, {subject}: every step"
     shown_heads = {name: head for name, head in heads(indicator).items() if name not in ("Country", "ISO3")}
     notes = [summary(rows)] if rows else [f"No vintage has changed a figure of {country.name}."]
+    if len(shown) < len(rows):
+        notes.insert(0, f"{len(rows) - len(shown):,} other changes are not shown; without --top all are.")
     return Report(title, [Table("revisions", title, listed, shown_heads, places_of(listed))], notes,
                   {"dataset": dataset, "indicator": indicator, "country": country.iso3, "counts": counted(rows)})
 

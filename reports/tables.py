@@ -127,7 +127,7 @@ def _wrapped(table: Table, name: str, text: str, form: str) -> str:
         return text
     from textwrap import wrap
 
-    return "\n".join(wrap(text, table.wrap[name]))
+    return "\n".join(wrap(text, table.wrap[name], break_on_hyphens=False))
 
 
 def as_list(table: Table, form: str) -> str:

@@ -42,7 +42,7 @@ def test_a_first_run_tells_each_stage_and_sums_up(undisturbed: Path) -> None:
     told = (undisturbed / "first.txt").read_text(encoding="utf-8")
     for line in ("… extract   reading 1 file(s) (it asks the source)",
                  "… transform cleaning 80 rows (it has no checkpoint yet)",
-                 "✓ load      80 figures new in 2 batch(es), 40 ranges of vintages written",
+                 "✓ load      80 figures applied of 2 batch(es), 40 ranges of vintages written",
                  "✓ report    20 economies, 6 regions"):
         assert line in told
     table = told[told.index("\ntable:gdp April 2025 (by table)\n"):].splitlines()
