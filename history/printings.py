@@ -27,14 +27,16 @@ def best_dated(vintages: Collection[Vintage]) -> dict[str, Vintage]:
 def candidates(vintages: Mapping[str, Vintage], arriving: Collection[str]) -> list[Pair]:
     """Return the pairs worth comparing, at least one of each arriving: the likeliest home of a vintage first.
 
-    An observed day may be the same as any edition before it, or as the observed day just before it.
+    An observed day may be the same as any edition before it, or as an observed day before it with no edition between.
     """
     ordered = sorted(vintages)
-    found = []
+    found, near = [], 0  # the first of the observed days that no edition parts from this one
     for at, key in enumerate(ordered):
-        if vintages[key].dating == OBSERVED:
-            found += [(other, key) for other in reversed(ordered[:at]) if (key in arriving or other in arriving)
-                      and (vintages[other].dating != OBSERVED or other == ordered[at - 1])]
+        if vintages[key].dating != OBSERVED:
+            near = at + 1
+            continue
+        found += [(ordered[i], key) for i in range(at - 1, -1, -1) if (key in arriving or ordered[i] in arriving)
+                  and (i >= near or vintages[ordered[i]].dating != OBSERVED)]
     return found
 
 
@@ -44,8 +46,13 @@ def homes(vintages: Mapping[str, Vintage], same: Collection[Pair]) -> dict[str, 
     same: the candidates whose figures are the same, in the order of candidates().
     """
     found: dict[str, str] = {}
+    ordered = sorted(vintages)
+    place = {key: at for at, key in enumerate(ordered)}
     for other, key in same:
-        found.setdefault(key, found.get(other, other))
+        between = ordered[place[other] + 1:place[key]] if vintages[other].dating == OBSERVED else []
+        # Days that turned out to be editions part no two days: loaded one by one they would not be here any more.
+        if other not in found and all(day in found for day in between):
+            found.setdefault(key, other)
     known: dict[Pair, str] = {}
     for key in sorted(vintages, reverse=True):  # one printing dated twice: a day is known better than a month's first
         printing = (vintages[key].label, vintages[key].updated)

@@ -268,6 +268,15 @@ def test_an_observed_day_takes_nothing_from_the_edition_of_that_day(tmp_path: Pa
         ("2024-03-01", "stated"), ("2024-03-28", "stated")]
 
 
+def test_a_day_that_still_has_the_edition_parts_no_two_days(tmp_path: Path) -> None:
+    days = [batch("2024-04", gdp({"USA": {2022: "1.0"}})), observed("2024-05-01", {"USA": {2022: "2.0"}}),
+            observed("2024-06-01", {"USA": {2022: "1.0"}}), observed("2024-07-01", {"USA": {2022: "2.0"}})]
+    publish(tmp_path / "at-once", days)
+    publish(tmp_path / "one-by-one", *([day] for day in days))
+    assert content(tmp_path / "at-once") == content(tmp_path / "one-by-one")
+    assert labels(tmp_path / "at-once") == ["2024-04", "observed-2024-05-01"]
+
+
 def test_one_altered_cell_is_one_conflict_and_the_better_channel_counts(tmp_path: Path) -> None:
     words = {"SEN": {2028: "-12.405 f", 2027: "1.0 f"}, "USA": {2028: "5.0 f"}}
     bundled = batch("2023-10", gdp(words), channel="bundled")
