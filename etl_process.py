@@ -83,6 +83,8 @@ class Process:
 
     def run(self) -> ExitCode:
         """Run or skip each stage in order; returns the exit code of the whole."""
+        if self.options.from_stage not in (None, STAGES[0]):
+            self._go_to(choice.meant(self.workspace, self.options))
         for stage in STAGES:
             if self.signals.count:
                 self._ended(Line(stage, "not run", "interrupted", Outcome(stage, int(ExitCode.INTERRUPTED))))
@@ -95,6 +97,12 @@ class Process:
             if self.failure:
                 break
         return self._end()
+
+    def _go_to(self, run_id: str) -> None:
+        """Make the run current that the command names."""
+        if run_id != checkpoints.current_run(self.workspace):
+            checkpoints.make_current(self.workspace, run_id)
+            self._say(WARNING, "etl_process", f"going on with run {run_id}, which this command began")
 
     def _skipped(self, stage: str, why: str) -> None:
         self._say(SKIPPED, stage, f"skipped: {why}")
@@ -231,7 +239,7 @@ class Process:
             self._notify(content)
         if failed is None:
             return ExitCode.DONE
-        log_listener(Event(FAILED, "etl_process", failed.lines[0], {"exit_code": int(failed.code)}))
+        log_listener(Event(FAILED, "etl_process", "\n".join(failed.lines), {"exit_code": int(failed.code)}))
         stage = self.failure.stage if self.failure else ""
         self.console.line("")
         self.console.fail(stage, int(failed.code), failed.lines)

@@ -6,6 +6,7 @@ all or nothing.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import sys
@@ -48,7 +49,7 @@ def build_parser() -> Parser:
 def body(stage: Stage) -> ExitCode:
     """Publish the batches of the current run, judge them against what is held, and show the picture."""
     meter = Meter()
-    rebuild, accept = stage.options.rebuild, plan.checked_gates(stage.options.accept)
+    rebuild, asked = stage.options.rebuild, plan.checked_gates(stage.options.accept)
     target = open_target(stage.options.target, stage.workspace, rebuild=rebuild)
     before = checkpoints.require(stage.workspace, "transform")
     origin = checkpoints.require(stage.workspace, "extract")
@@ -57,6 +58,7 @@ def body(stage: Stage) -> ExitCode:
         return ExitCode.DONE
     gc.set_threshold(FEW_COLLECTIONS, *gc.get_threshold()[1:])
     committed = runs_in(target) if rebuild else set()
+    accept = accepted_so_far(stage, before.run_id, asked)
     with target:
         describe(target)
         lost = target.answers and not target.query("loaded", {})[0]["batches"]
@@ -64,7 +66,7 @@ def body(stage: Stage) -> ExitCode:
         arrivals = batches_of(stage.workspace, before, origin, accept)
         started(stage, f"publishing {len(arrivals) + len(kept)} batch(es) in {stage.options.target}")
         restored = [target.publish(batches) for batches in in_groups(kept)]  # judged when they came
-        if rebuild and not accept and checkpoints.refused(stage.workspace, before.run_id):
+        if rebuild and not asked and checkpoints.refused(stage.workspace, before.run_id):
             arrivals = []  # no rebuild takes in what a gate refused, nor fails because of it
         outcomes = [target.publish(batches) for batches in in_groups(arrivals)]
         try:
@@ -78,12 +80,20 @@ def body(stage: Stage) -> ExitCode:
     told = restored + outcomes
     figures, ranges = sum(each.figures for each in told), sum(each.ranges for each in told)
     arrivals += kept
-    finish(stage, meter, before, arrivals, quarantine)
+    finish(stage, meter, before, arrivals, quarantine, accept)
     finished(stage, f"{figures:,} figures applied of {len(arrivals)} batch(es), {ranges:,} ranges of vintages written",
              rows_in=figures, rows_out=figures, ranges=ranges, kept=note,
              witnesses=sum(each.witnesses for each in told),
              quarantine=[p.relative_path for p in quarantine], quarantined=sum(part.rows for part in quarantine))
     return ExitCode.DONE
+
+
+def accepted_so_far(stage: Stage, run_id: str, asked: Sequence[str]) -> list[str]:
+    """Return the gates of history let through now and before with this run: an acceptance is not asked for twice."""
+    with contextlib.suppress(CheckpointError):
+        own = checkpoints.read_manifest(stage.workspace, run_id, "load")
+        return sorted({*_accepted(own), *(gate for gate in asked if gate in gates.OF_HISTORY)})
+    return [gate for gate in asked if gate in gates.OF_HISTORY]
 
 
 def in_groups(batches: Sequence[Batch]) -> Iterator[list[Batch]]:
@@ -173,15 +183,21 @@ def kept_batches(stage: Stage, committed: Collection[str]) -> list[Batch]:
         try:
             after = checkpoints.read_manifest(stage.workspace, run_id, "transform")
             origin = checkpoints.read_manifest(stage.workspace, run_id, "extract")
+            own = checkpoints.read_manifest(stage.workspace, run_id, "load")
         except CheckpointError as error:
             stage.report.warn(f"run {run_id} is left out: {error.what}")
             continue
-        loaded = run_id in committed or checkpoints.was_loaded(stage.workspace, run_id)
+        loaded = run_id in committed or own is not None
         if after is None or origin is None or not loaded or checkpoints.refused(stage.workspace, run_id):
             continue
-        found += [batch for batch in batches_of(stage.workspace, after, origin, ())
+        found += [batch for batch in batches_of(stage.workspace, after, origin, _accepted(own))
                   if _whole(stage, after, batch)]
     return found
+
+
+def _accepted(own: Manifest | None) -> list[str]:
+    """Return the gates of history that a run's load let through."""
+    return list(own.facts.get("accepted", ())) if own else []
 
 
 def _whole(stage: Stage, manifest: Manifest, batch: Batch) -> bool:
@@ -271,14 +287,16 @@ def picture_of(workspace: Workspace, before: Manifest, origin: Manifest) -> Pict
     return Picture(staging.vintage_of(origin), origin.facts["channel"], before.run_id, rows)
 
 
-def finish(stage: Stage, meter: Meter, before: Manifest, batches: Sequence[Batch], quarantine: Sequence[Part]) -> None:
+def finish(stage: Stage, meter: Meter, before: Manifest, batches: Sequence[Batch], quarantine: Sequence[Part],
+           accepted: Sequence[str]) -> None:
     """Write the stage's manifest."""
     total, left = sum(batch.figures for batch in batches), sum(part.rows for part in quarantine)
     checkpoints.write_manifest(stage.workspace, meter.manifest(
         run_id=before.run_id, step_id="load", parameters=plan.parameters("load", stage.options),
         inputs={"transform": before.digest}, parts=list(quarantine),
         balance={"in": total, "out": total - left, "quarantined": left}, code=plan.code("load"),
-        facts={"transform": before.digest, "loaded": utc_now()}))  # else every load would look the same to report
+        # Without the time every load would look the same to report.
+        facts={"transform": before.digest, "loaded": utc_now(), "accepted": list(accepted)}))
 
 
 if __name__ == "__main__":

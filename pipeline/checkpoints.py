@@ -209,11 +209,6 @@ def refused(workspace: Workspace, run_id: str) -> bool:
     return (workspace.runs / run_id / "refused.json").exists()
 
 
-def was_loaded(workspace: Workspace, run_id: str) -> bool:
-    """Tell whether load has finished with a run at some time, and no gate has refused its figures since."""
-    return manifest_path(workspace, run_id, "load").exists() and not refused(workspace, run_id)
-
-
 def goes_on(workspace: Workspace, run_id: str) -> bool:
     """Tell whether the same command goes on with a run without asking its source: unfinished, and by no gate's word."""
     return not is_finished(workspace, run_id) and not refused(workspace, run_id)

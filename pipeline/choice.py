@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from dataclasses import dataclass
 
 from pipeline import checkpoints, plan
 from pipeline.checkpoints import STAGES
-from pipeline.errors import WorldEconomiesError
+from pipeline.errors import CheckpointError, UsageError, WorldEconomiesError
+from pipeline.options import AUTO
 from targets import open_target
-from utils import Workspace
+from utils import Workspace, sha256_file
 
 WHOLE = "its checkpoint is whole and nothing before it changed"
 
@@ -20,6 +22,27 @@ class Choice:
 
     runs: bool
     why: str
+
+
+def meant(workspace: Workspace, options: argparse.Namespace) -> str:
+    """Return the run that --from goes on with: the current one, or the newest of the source and files that are named.
+
+    Raises UsageError where there is no run of them: what is typed for one run must not go on with another.
+    """
+    current = checkpoints.current_run(workspace)
+    if options.source == AUTO and not options.input:
+        return current
+    asked = {"source": options.source, "vintage": options.vintage,
+             "inputs": [sha256_file(path) if path.is_file() else "" for path in options.input or ()]}
+    for run_id in dict.fromkeys([current, *checkpoints.run_ids(workspace)]):
+        with contextlib.suppress(CheckpointError):
+            manifest = checkpoints.read_manifest(workspace, run_id, STAGES[0]) if run_id else None
+            if manifest and asked.items() <= manifest.parameters.items():
+                return run_id
+            if manifest and "from_archive" in manifest.parameters and run_id == current:
+                return run_id  # it has no options of its own
+    raise UsageError(f"There is no run of --source {options.source} with these files to go on with",
+                     safe="nothing was changed", next_command="the same command without --from")
 
 
 def choose(workspace: Workspace, stage: str, options: argparse.Namespace) -> Choice:

@@ -150,7 +150,7 @@ def fail(reporter: Reporter, error: BaseException, *, log: Path | None, debug: b
         code = ExitCode.FAULT
     if log:
         lines.append(f"log:   {log}")
-        logging.getLogger(reporter.stage).error("exit %d: %s", code, error, exc_info=error)
+        logging.getLogger(reporter.stage).error("exit %d: %s", code, "\n".join(lines), exc_info=error)
     if any(isinstance(listener, PipeListener) for listener in reporter.listeners):
         trace = "" if log else "".join(traceback.format_exception(error))  # the parent's log must hold it then
         reporter.emit(FAILED, lines[0], exit_code=int(code), lines=lines, retry=getattr(error, "retry", False),

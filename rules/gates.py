@@ -207,7 +207,7 @@ def judge_losses(losses: Sequence[Loss], dataset: str, told: Callable[[str], str
     """Return what vintages lost against the one before them: too much is fatal, less is reported as withdrawn."""
     limits, found = limits_of(dataset), []
     for loss in losses:
-        majors = [iso3 for iso3 in limits.majors if iso3 in loss.gone]
+        majors = [iso3 for iso3 in MAJORS if iso3 in loss.gone]  # of a user's own table too: it had them before
         fatal = bool(majors or len(loss.gone) > limits.gone * loss.economies
                      or loss.figures_lost > limits.lost * loss.figures)
         gone = f"{len(loss.gone)} of {loss.economies} economies ({_some(loss.gone)}) and " if loss.gone else ""

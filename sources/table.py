@@ -242,10 +242,20 @@ class _File:
                 "--vintage 2022-10+2022-11-30") if dating == GIVEN else "write it as 2022-10+2022-11-30") from error
         return Vintage(self.dataset, label, first_day(label), updated, dating)
 
+    def _refuse_other_vintage(self, labels: list[str]) -> None:
+        given = self.parameters.get("vintage", "").strip()
+        if given and labels != [given]:
+            more = f" and {len(labels) - 3} more" if len(labels) > 3 else ""
+            raise UsageError(f"--vintage {given[:80]} contradicts the column of vintages in {self.name}, which says "
+                             f"{', '.join(labels[:3])}{more}", where=self.name, safe=SAFE,
+                             next_command="the same command without --vintage")
+
     def batches(self) -> Iterator[VintageBatch]:
         """Yield the file's batches, oldest vintage first; the rows that cannot be read go with the first."""
         if self.columns.vintage >= 0:
-            for number, (label, texts) in enumerate(self._labels().items()):
+            labels = self._labels()
+            self._refuse_other_vintage(list(labels))
+            for number, (label, texts) in enumerate(labels.items()):
                 yield self._batch(self._vintage(label, STATED), texts, first=number == 0)
             return
         given = self.parameters.get("vintage", "").strip()

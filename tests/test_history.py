@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
-from targets.sqlite import statements
-from tests.history_db import content
+from targets.sqlite import Target, statements
+from tests.history_db import batch, content, gdp, publish
 from tests.project import PROJECT, run, sql
 from tests.server import Answer, Server
 from tests.weo_sample import economies, figures, sdmx
+from utils import Workspace
 
 YEARS = range(2001, 2021)
 XML = {"Content-Type": "application/xml"}
@@ -240,6 +241,55 @@ def test_a_table_without_a_vintage_is_a_picture_and_no_history(tmp_path: Path) -
     assert (code, "no history; --vintage keeps it" in said) == (0, True), said
     assert sql(tmp_path, "SELECT Country, Year, GDP_USD_billion FROM Countries_by_GDP") == [("Germany", 2024, 90.0)]
     assert sql(tmp_path, "SELECT count(*) FROM fact_gdp") == [(0,)]
+
+
+# --- what is typed ------------------------------------------------------------------------------------------------
+
+
+def test_the_command_of_one_refusal_goes_on_with_its_own_run(tmp_path: Path) -> None:
+    assert load(tmp_path, write(tmp_path / "a.csv", {"2024-04": values(10)}))[0] == 0
+    first = write(tmp_path / "b.csv", {"2024-04": values(10) | {("DEU", 2010): "999"}})
+    second = write(tmp_path / "c.csv", {"2024-04": values(10) | {("FRA", 2010): "999"}})
+    assert [load(tmp_path, each)[0] for each in (first, second)] == [3, 3]
+    code, said = load(tmp_path, first, "--from", "load", "--accept", "conflict")
+    assert (code, "DEU 2010" in said, "FRA 2010" in said) == (0, True, False), said
+    assert sql(tmp_path, "SELECT accepted FROM etl_load ORDER BY run_id") == [("",), ("conflict",)]
+    assert run("load.py", "--rebuild", workspace=tmp_path).returncode == 0
+    assert sql(tmp_path, "SELECT accepted FROM etl_load ORDER BY run_id") == [("",), ("conflict",)]
+    code, said = load(tmp_path, write(tmp_path / "d.csv", {"2025-04": values(10)}), "--from", "load")
+    assert (code, "There is no run of --source table with these files" in said) == (2, True), said
+
+
+def test_the_log_says_what_to_type(tmp_path: Path) -> None:
+    assert load(tmp_path, write(tmp_path / "a.csv", {"2024-04": values(10)}))[0] == 0
+    assert load(tmp_path, write(tmp_path / "a.csv", {"2024-04": values(10) | {("DEU", 2010): "99"}}), "--quiet")[0] == 3
+    log = (tmp_path / "log" / "etl_project_log.txt").read_text(encoding="utf-8")
+    assert "safe:  the database is as it was, the clean records are kept" in log
+    last = [line for line in log.splitlines() if "next:  " in line][-1]
+    assert "--from load --accept conflict" in last
+
+
+def test_a_vintage_that_contradicts_the_column_of_vintages_is_refused(tmp_path: Path) -> None:
+    table = write(tmp_path / "a.csv", {"2024-04": values(10), "2024-10": values(10)})
+    code, said = load(tmp_path, table, "--vintage", "2023-04")
+    assert code == 2
+    assert "--vintage 2023-04 contradicts the column of vintages in a.csv, which says 2024-04, 2024-10" in said
+    assert load(tmp_path, write(tmp_path / "b.csv", {"2024-04": values(10)}), "--vintage", "2024-04")[0] == 0
+
+
+def test_a_table_that_loses_a_major_stops_too(tmp_path: Path) -> None:
+    whole = values()
+    cut = {key: value for key, value in whole.items() if key[0] != "JPN"}
+    code, said = load(tmp_path, write(tmp_path / "a.csv", {"2024-04": whole, "2024-10": cut}))
+    assert (code, "[shrink]" in said, "(JPN)" in said) == (3, True, True), said
+
+
+def test_the_picture_of_a_report_of_some_is_its_own(tmp_path: Path) -> None:
+    publish(tmp_path, [batch("2024-04", gdp({"USA": {2024: "1.0"}, "UKR": {2024: "5.0"}}))],
+            [batch("2024-10", gdp({"USA": {2024: "2.0"}}), complete=False)])
+    asked = {"dataset": "imf-weo", "vintage": "2024-10-22  2024-10", "year": 2024}
+    rows = Target(Workspace(tmp_path)).query("newest_picture", asked)
+    assert [(row["ISO3"], row["GDP_as_published"]) for row in rows] == [("USA", "2")]
 
 
 # --- what an answer carries beside its figures --------------------------------------------------------------------
