@@ -64,7 +64,8 @@ def body(stage: Stage) -> ExitCode:
         lost = target.answers and not target.query("loaded", {})[0]["batches"]
         kept = kept_batches(stage, committed) if rebuild or lost else []
         arrivals = batches_of(stage.workspace, before, origin, accept)
-        started(stage, f"publishing {len(arrivals) + len(kept)} batch(es) in {stage.options.target}")
+        count = len({batch.batch_id for batch in (*arrivals, *kept)})
+        started(stage, f"publishing {count} batch(es) in {stage.options.target}")
         restored = [target.publish(batches) for batches in in_groups(kept)]  # judged when they came
         if rebuild and not asked and checkpoints.refused(stage.workspace, before.run_id):
             arrivals = []  # no rebuild takes in what a gate refused, nor fails because of it

@@ -255,6 +255,8 @@ class _Probe:
             counters = child.io_counters() if hasattr(child, "io_counters") else None
         except (psutil.Error, OSError):
             return None
+        if not memory:  # it has ended and is not collected yet
+            return None
         fields = {"memory": memory, "cpu_seconds": round(times.user + times.system, 2),
                   "read_bytes": getattr(counters, "read_bytes", 0),
                   "written_bytes": getattr(counters, "write_bytes", 0)}

@@ -68,7 +68,7 @@ CREATE UNIQUE INDEX fact_gdp_current ON fact_gdp (dataset, indicator, iso3, year
 
 -- The ledger: a batch is applied when its row is here, in the same transaction as its figures.
 CREATE TABLE etl_batch (
-    batch_id   TEXT PRIMARY KEY,           -- dataset/label+updated as its source states them/digest
+    batch_id   TEXT PRIMARY KEY,           -- dataset/label+updated/digest of all that its source states
     dataset    TEXT NOT NULL,
     label      TEXT NOT NULL,              -- of the vintage it turned out to be: one observed may equal a stated one
     updated    TEXT NOT NULL,
