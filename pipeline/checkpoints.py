@@ -86,9 +86,19 @@ class Meter:
     def manifest(self, **content: Any) -> Manifest:
         """Return a manifest with the times and the memory filled in."""
         usage = resource.getrusage(resource.RUSAGE_SELF)
-        peak = usage.ru_maxrss if sys.platform == "darwin" else usage.ru_maxrss * 1024
-        return Manifest(**content, started=self.started, ended=utc_now(), peak_memory=peak,
+        return Manifest(**content, started=self.started, ended=utc_now(), peak_memory=_peak_memory(usage.ru_maxrss),
                         cpu_seconds=round(usage.ru_utime + usage.ru_stime, 3), seconds=round(self.seconds(), 3))
+
+
+def _peak_memory(counted: int) -> int:
+    """Return the most bytes this process has held; `counted` by the kernel includes its parent's before it began."""
+    try:
+        for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    except (OSError, ValueError):
+        pass
+    return counted if sys.platform == "darwin" else counted * 1024
 
 
 def manifest_path(workspace: Workspace, run_id: str, step_id: str) -> Path:
