@@ -117,9 +117,10 @@ def test_memory_cpu_and_io_are_sampled(bench: Bench, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(runner, "SAMPLE_SECONDS", 0.1)
     outcome = bench.run("ballast = b'x' * 50_000_000; time.sleep(0.8)")
     assert bench.samples
-    assert bench.samples[-1].fields["memory"] > 50_000_000
+    most = max(sample.fields["memory"] for sample in bench.samples)  # the last may be of a process that is ending
+    assert most > 50_000_000
     assert set(bench.samples[-1].fields) == {"memory", "cpu_seconds", "read_bytes", "written_bytes"}
-    assert outcome.peak_memory >= bench.samples[-1].fields["memory"] * 0.9
+    assert outcome.peak_memory >= most * 0.9
 
 
 def test_a_stage_is_a_group_of_its_own_without_standard_input(bench: Bench) -> None:
