@@ -80,7 +80,7 @@ def body(stage: Stage) -> ExitCode:
         checkpoints.let_through(stage.workspace, before.run_id)
     told = restored + outcomes
     figures, ranges = sum(each.figures for each in told), sum(each.ranges for each in told)
-    arrivals += kept
+    arrivals += [batch for batch in kept if batch.run_id != before.run_id]  # this run's are there twice
     finish(stage, meter, before, arrivals, quarantine, accept)
     finished(stage, f"{figures:,} figures applied of {len(arrivals)} batch(es), {ranges:,} ranges of vintages written",
              rows_in=figures, rows_out=figures, ranges=ranges, kept=note,

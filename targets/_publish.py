@@ -24,6 +24,9 @@ class Store(Protocol):
     def query(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:
         """Run sql/queries/NAME.sql."""
 
+    def applied(self, batch_id: str) -> bool:
+        """Tell whether the ledger holds the batch."""
+
     def run(self, name: str, rows: Sequence[Mapping[str, Any] | Sequence[Any]]) -> int:
         """Run sql/statements/NAME.sql once a row; returns how many rows it changed."""
 
@@ -44,7 +47,7 @@ def publish(store: Store, batches: Sequence[Batch]) -> Counts:
     """Put batches of one dataset among what is held, with their ledger; see BaseTarget.publish."""
     dataset, counts = batches[0].vintage.dataset, Counts()
     known = read_known(store, dataset)
-    new = {b.batch_id: b for b in batches if not store.query("applied", {"batch_id": b.batch_id})}
+    new = {batch.batch_id: batch for batch in batches if not store.applied(batch.batch_id)}
     lasting = [batch for batch in new.values() if batch.lasts]
     counts.known = printings.best_dated([*known.vintages.values(), *(batch.vintage for batch in new.values())])
     if lasting:
