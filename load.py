@@ -31,6 +31,7 @@ from rules.records import Quarantined
 from targets import BaseTarget, Batch, Counts, Picture, open_target
 from utils import Parser, Workspace, add_common_options, utc_now
 
+SHOWN = 10  # small losses that are told one by one
 FEW_COLLECTIONS = 100_000  # objects between two looks for cycles: ranges have none
 BATCHES_AT_ONCE = 200  # batches read side by side: each has a file open
 
@@ -114,6 +115,7 @@ def judge(stage: Stage, outcomes: Sequence[Counts], accept: Sequence[str]) -> li
     Raises GateError for contradictions and losses that are not accepted: the target is then left as it was.
     """
     refused: list[tuple[str, str]] = []
+    small: list[str] = []
     for counts in outcomes:
         def told(key: str, known: Mapping[str, Vintage] = counts.known) -> str:
             return staging.described(known[key])
@@ -121,12 +123,16 @@ def judge(stage: Stage, outcomes: Sequence[Counts], accept: Sequence[str]) -> li
         dataset = next((vintage.dataset for vintage in counts.known.values()), "")
         for finding in gates.judge_conflicts(counts.conflicts, told) + gates.judge_losses(counts.losses, dataset, told):
             if not finding.fatal:
-                stage.report.note(finding.text)
+                small.append(finding.text)
             elif finding.gate in accept:
                 stage.report.warn(f"accepted by --accept {finding.gate}: {finding.text}", gate=finding.gate,
                                   accepted=True)
             else:
                 refused.append((finding.gate, finding.text))
+    for text in small[:SHOWN]:
+        stage.report.note(text)
+    if len(small) > SHOWN:
+        stage.report.note(f"{len(small) - SHOWN} more such losses; report.py --revisions --indicator NAME shows them")
     if refused:
         raise GateError("; ".join(f"[{gate}] {text}" for gate, text in refused[:8]),
                         where=str(stage.workspace.database),

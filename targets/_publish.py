@@ -55,7 +55,9 @@ def publish(store: Store, batches: Sequence[Batch]) -> Counts:
         counts.moved = _moved(store, dataset, merge, counts.known)
         merge = Merge(known.complete, known.channels, merge.arrivals, counts.moved)
         _write_vintages(store, dataset, merge, counts.known, lasting)
-        _write_ranges(store, dataset, merge, {batch.main for batch in lasting}, counts)
+        mains = {batch.main for batch in lasting}
+        judged = {scope.indicator for batch in lasting for scope in batch.scopes}
+        _write_ranges(store, dataset, merge, sorted(judged, key=lambda name: (name not in mains, name)), counts)
     for batch in new.values():
         _write_ledger(store, batch, counts)
     for batch in batches:

@@ -340,3 +340,12 @@ def test_any_order_of_loading_ends_in_the_same_content(
     groups = [[each] for each in order[:cut]] + ([rest] if rest else [])
     publish(root / "one-by-one", *groups)
     assert content(root / "at-once") == content(root / "one-by-one")
+
+
+def test_a_loss_is_seen_in_every_indicator(tmp_path: Path) -> None:
+    money = gdp({"USA": {2022: "1.0"}, "FRA": {2022: "2.0"}})
+    people = {("LP", "USA", 2022): "333.271 a", ("LP", "FRA", 2022): "67.8 a"}
+    later = money | {("LP", "USA", 2022): "333.271 a"}
+    counts, = publish(tmp_path, [batch("2024-04", money | people), batch("2024-10", later)])
+    assert [(loss.indicator, loss.gone, loss.figures_lost, loss.figures) for loss in counts.losses] == [
+        ("LP", ["FRA"], 1, 2)]
