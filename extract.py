@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any
 
+import large
 import sources
 from history.model import Vintage
 from pipeline import checkpoints, options, plan, staging
@@ -24,7 +25,7 @@ from pipeline.errors import CheckpointError, ExitCode, SourceError, SourceUnreac
 from pipeline.http import Http
 from pipeline.stage import Stage, finished, run_stage, started
 from sources import BaseSource, Request
-from utils import Parser, add_common_options, environment, sha256_file, sha256_text
+from utils import Parser, add_common_options, environment, sha256_file, sha256_text, utc_now
 
 CHAIN = ("imf", "datamapper", "wikipedia", "bundled")
 CHAIN_TIMEOUT = 2.0  # seconds to connect, each: three silent sources and the bundle stay within ten
@@ -93,11 +94,14 @@ def check(request: Request) -> None:
                          next_command="python extract.py --help   # lists the sources")
 
 
-def identity(request: Request, year: int) -> dict[str, Any]:
-    """Return what makes two runs the same before anything is fetched: the options that matter, the input's bytes."""
+def identity(request: Request, year: int, digests: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what makes two runs the same before anything is fetched: the options that matter, the input's bytes.
+
+    digests: of the inputs, where they have been looked at.
+    """
     mirrors = {name: environment(f"{name}-url") for name in CHAIN} if request.source == options.AUTO else {}
     return {
-        "source": request.source, "inputs": [sha256_file(path) if path.is_file() else "" for path in request.inputs],
+        "source": request.source, "inputs": list(digests) or [sha256_file(path) if path.is_file() else "" for path in request.inputs],
         "url": sha256_text(" ".join([request.url, *mirrors.values()])), "indicators": list(request.indicators),
         "vintage": request.vintage, "columns": dict(request.columns), "unit": request.unit,
         "dataset": request.dataset or [path.name for path in request.inputs],
@@ -129,6 +133,8 @@ def body(stage: Stage) -> ExitCode:
         return again_from_archive(stage, meter, archive, code)
     request = request_of(stage, stage.options.source)
     check(request)
+    if large.is_asked(stage.options):
+        return large_table(stage, meter, request, code)
     parameters = identity(request, stage.options.year)
     before = earlier_run(stage, parameters, code)
     whole = before is not None and not checkpoints.damage(stage.workspace, before.parts)
@@ -269,6 +275,54 @@ def again_from_archive(stage: Stage, meter: Meter, archive: Archive, code: str,
     fetched.batches = staging.stage_all(stage, source, documents, refuse_future)
     parameters = run.parameters if run else {"from_archive": archive_id, "year": stage.options.year}
     return finish(stage, meter, parameters, code, fetched, run.run_id if run else "")
+
+
+def large_table(stage: Stage, meter: Meter, request: Request, code: str) -> ExitCode:
+    """Stage a table for the regional databases, piece by piece, from the file itself: it is the user's own."""
+    from large import extracting
+    from large.pool import Pool
+    from large.settings import settings_of
+
+    chosen = stage.options
+    large.check(request)
+    table = extracting.opened(request)
+    settings = settings_of(chosen, small=large.is_small(chosen, table.bytes))
+    stamps = {str(path): extracting.stamp(path) for path in table.files}
+    started(stage, f"reading {table.bytes:,} bytes of {len(table.files)} file(s)")
+    with Pool(settings.workers, stage.lock_fd) as pool:
+        extracting.survey(table, pool)
+        parameters = identity(request, 0, table.digests) | {"key": list(chosen.key), "sample": chosen.sample}
+        before = earlier_run(stage, parameters, code)
+        if before and not checkpoints.damage(stage.workspace, before.parts):
+            if checkpoints.goes_on(stage.workspace, before.run_id):
+                return go_on(stage, before)
+            if not checkpoints.refused(stage.workspace, before.run_id):
+                return same_table(stage, before)
+        extracting.require_space(table, stage)
+        extracting.stage_pieces(table, stage, pool, settings, code, chosen.sample)
+        peak = pool.peak_memory
+    extracting.unchanged_since(table, stamps)
+    facts = extracting.facts_of(table, extracting.decide(table, request, chosen.key), utc_now())
+    run_id = before.run_id if before else checkpoints.new_run_id(stage.workspace, "table")
+    manifest = meter.manifest(run_id=run_id, step_id="extract", parameters=parameters, code=code, facts=facts,
+                              inputs={path.name: digest for path, digest in zip(table.files, table.digests, strict=True)},
+                              parts=extracting.parts_of(table), balance=extracting.balance_of(table))
+    checkpoints.write_manifest(stage.workspace, manifest)
+    checkpoints.make_current(stage.workspace, run_id)
+    balance = manifest.balance
+    finished(stage, f"{balance['out']:,} rows of {staging.described(table.vintage, 'table')} in {len(table.told)} "
+             "piece(s)", rows_in=balance["in"], rows_out=balance["out"], quarantined=balance.get("quarantined", 0),
+             balance=balance, run_id=run_id, workers_memory=peak, **staging.told_of(manifest))
+    return ExitCode.DONE
+
+
+def same_table(stage: Stage, before: Manifest) -> ExitCode:
+    """Say that the file is as it was."""
+    checkpoints.make_current(stage.workspace, before.run_id)
+    rows = before.balance["out"]
+    stage.report.emit("skipped", f"nothing new since run {before.run_id} ({rows:,} rows)", rows_out=rows,
+                      run_id=before.run_id, unchanged=True, **staging.told_of(before))
+    return ExitCode.DONE
 
 
 def refuse_older(stage: Stage, fallbacks: Sequence[str], vintage: Vintage) -> None:

@@ -57,6 +57,8 @@ def body(stage: Stage) -> ExitCode:
     if not rebuild and not plan.why_run(stage.workspace, "load", before.run_id, stage.options):
         stage.report.emit("skipped", "skipped: its checkpoint is whole and nothing before it changed")
         return ExitCode.DONE
+    if "table" in before.facts:
+        return large_table(stage, meter, before, origin)
     gc.set_threshold(FEW_COLLECTIONS, *gc.get_threshold()[1:])
     committed = runs_in(target) if rebuild else set()
     accept = accepted_so_far(stage, before.run_id, asked)
@@ -87,6 +89,45 @@ def body(stage: Stage) -> ExitCode:
              rows_in=figures, rows_out=figures, ranges=ranges, kept=note,
              witnesses=sum(each.witnesses for each in told),
              quarantine=[p.relative_path for p in quarantine], quarantined=sum(part.rows for part in quarantine))
+    return ExitCode.DONE
+
+
+def large_table(stage: Stage, meter: Meter, before: Manifest, origin: Manifest) -> ExitCode:
+    """Make the databases of the regions from sorted parts, each by a worker, and publish them all at once."""
+    import large
+    from large import loading
+    from large.model import TablePlan
+    from large.pool import Pool
+    from large.settings import settings_of
+    from targets._regional import Facts
+    from targets.regions import Target
+
+    table, vintage = before.facts["table"], Vintage(**before.facts["batches"][0]["vintage"])
+    if stage.options.target != large.REGIONS:
+        raise CheckpointError("The current run is of a table for the regional databases", where=str(stage.workspace.runs),
+                              safe="the database is as it was", next_command="python load.py --target regions")
+    rows = before.balance["out"]
+    started(stage, f"making 6 databases of {rows:,} rows")
+    long = f"{table['long']:,} figures have more digits than the 15 that are kept" if table["long"] else ""
+    facts = Facts(vintage, "table", before.run_id, before.facts["region_version"], long)
+    settings = settings_of(stage.options, small=before.facts["engine"] == "pandas")
+    target = Target(stage.workspace)
+    with target, Pool(settings.workers, stage.lock_fd) as pool:
+        made = loading.fill_all(stage.workspace.root, before, TablePlan.of(table["plan"]), facts, pool,
+                                plan.code("load"))
+        peak = pool.peak_memory
+        for path in made:
+            path.rename(target.building() / path.name)
+    if long:
+        stage.report.note(long)
+    checkpoints.let_through(stage.workspace, before.run_id)
+    manifest = meter.manifest(run_id=before.run_id, step_id="load", parts=[], balance={"in": rows, "out": rows},
+                              code=plan.code("load"), parameters=plan.parameters("load", stage.options),
+                              inputs={"transform": before.digest, "extract": origin.digest}, facts={"accepted": []})
+    checkpoints.write_manifest(stage.workspace, manifest)
+    told = ", ".join(f"{region} {count:,}" for region, count in table["regions"].items())
+    finished(stage, f"{rows:,} rows in 6 databases: {told}", rows_in=rows, rows_out=rows, ranges=0, witnesses=0,
+             workers_memory=peak)
     return ExitCode.DONE
 
 

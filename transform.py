@@ -48,6 +48,8 @@ def body(stage: Stage) -> ExitCode:
     if not plan.why_run(stage.workspace, "transform", before.run_id, stage.options):
         stage.report.emit("skipped", "skipped: its checkpoint is whole and nothing before it changed")
         return ExitCode.DONE
+    if "table" in before.facts:
+        return large_table(stage, meter, before, accept, code)
     rows = before.balance["out"]
     started(stage, f"cleaning {rows:,} rows", rows_in=rows)
     identity = load_identity()
@@ -162,6 +164,44 @@ def finish(stage: Stage, meter: Meter, before: Manifest, cleaned: Sequence[Manif
     finished(stage, f"{balance['out']:,} clean of {balance['in']:,}{told}; {len(picture)} economies in the picture",
              rows_in=balance["in"], rows_out=balance["out"], quarantined=quarantined, balance=balance,
              quarantine=[path for batch in batches for path in batch["quarantine"]], accepted=accepted)
+    return ExitCode.DONE
+
+
+def large_table(stage: Stage, meter: Meter, before: Manifest, accept: Sequence[str], code: str) -> ExitCode:
+    """Clean, judge and sort a table for the regional databases, piece by piece in worker processes."""
+    import large
+    from large.pool import Pool
+    from large.settings import settings_of
+    from large.transforming import Transforming
+
+    size = before.facts["table"]["bytes"]
+    engine, why = large.engine_of(stage.options, size)
+    settings = settings_of(stage.options, small=engine == "pandas")
+    work = Transforming(stage, before, engine, settings, code)
+    started(stage, f"cleaning {work.rows:,} rows by {engine}, since {why}", rows_in=work.rows)
+    work.clear(own=False)
+    try:
+        with Pool(settings.workers, stage.lock_fd) as pool:
+            outcome, cleaned = work.cleaned(pool)
+            accepted = judge_all(stage, [{"vintage": asdict(work.vintage), "findings": [
+                asdict(finding) for finding in work.findings(outcome)]}], accept)
+            work.sorted(pool, outcome, cleaned)
+            peak = pool.peak_memory
+    except GateError as error:
+        checkpoints.refuse(stage.workspace, before.run_id, error.what)
+        raise
+    checkpoints.let_through(stage.workspace, before.run_id)
+    manifest = meter.manifest(
+        run_id=before.run_id, step_id="transform", parts=outcome.parts, balance=outcome.balance, code=code,
+        parameters=plan.parameters("transform", stage.options), inputs={"extract": before.digest},
+        facts=work.facts(outcome, before, accepted, load_identity().version) | {"engine": engine, "why_engine": why})
+    checkpoints.write_manifest(stage.workspace, manifest)
+    work.clear(own=True)
+    balance = outcome.balance
+    told = "".join(f", {count:,} {name}" for name, count in balance.items() if name not in {"in", "out"})
+    finished(stage, f"{balance['out']:,} clean of {balance['in']:,}{told}; engine {engine}: {why}",
+             rows_in=balance["in"], rows_out=balance["out"], quarantined=balance.get("quarantined", 0),
+             balance=balance, quarantine=outcome.quarantine, accepted=accepted, workers_memory=peak, engine=engine)
     return ExitCode.DONE
 
 

@@ -8,3 +8,53 @@
 What is passed between two steps is files: a step can be run again, in any number of processes, on any piece. Memory
 follows the size of a piece and of a partition, never that of the input.
 """
+
+from __future__ import annotations
+
+import argparse
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from sources import Request
+
+REGIONS = "regions"  # of --target
+ENGINES = ("pandas", "polars", "spark")
+SAFE = "nothing was read or changed"
+
+
+def is_asked(options: argparse.Namespace) -> bool:
+    """Tell whether a table goes this road: a user's own, into the regional databases."""
+    return bool(options.target == REGIONS and options.source == "table")
+
+
+def engine_of(options: argparse.Namespace, size: int) -> tuple[str, str]:
+    """Return the engine for so many bytes of input, and why."""
+    from large.settings import MIB, SMALL_INPUT
+
+    if options.engine:
+        return options.engine, "asked for by --engine"
+    words = f"{size / MIB:,.1f} MiB of input are"
+    limit = f"{SMALL_INPUT // MIB} MiB"
+    return ("pandas", f"{words} no more than {limit}") if size <= SMALL_INPUT else ("polars", f"{words} more than {limit}")
+
+
+def is_small(options: argparse.Namespace, size: int) -> bool:
+    """Tell whether one process does it all: the engine of small tables."""
+    return engine_of(options, size)[0] == "pandas"
+
+
+def check(request: Request) -> None:
+    """Refuse what this road does not take, and a missing library. Raises UsageError."""
+    if request.url:
+        raise UsageError("--target regions reads a table from --input, not from --url", safe=SAFE,
+                         next_command="download the file, and give it to --input")
+    from sources._files import require_files
+
+    require_files(request, "python etl_process.py --source table --input big.csv --target regions")
+    missing = [name for name in ("polars", "pyarrow", "adbc_driver_sqlite") if find_spec(name) is None]
+    if missing:
+        raise UsageError(f"--target regions needs {' and '.join(missing)}, which is not installed", safe=SAFE,
+                         next_command="pip install -c constraints.txt '.[large]'")

@@ -8,8 +8,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import large
 import sources
 import targets
+from large import settings
 from pipeline.errors import UsageError
 from pipeline.secrets import has_password
 from rules import gates, indicators
@@ -61,6 +63,14 @@ def indicator_names(text: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def names(text: str) -> list[str]:
+    """Read "country,year" into names without repeats."""
+    found = [part.strip() for part in text.split(",") if part.strip()]
+    if not found:
+        raise argparse.ArgumentTypeError("no column is named")
+    return list(dict.fromkeys(found))
+
+
 def source_names() -> list[str]:
     """Return what --source takes."""
     return [AUTO, *sources.names()]
@@ -86,6 +96,14 @@ def add_extract_options(parser: Parser) -> None:
     parser.lasting("--timeout", type=seconds, default=30.0, metavar="SECONDS",
                    help="the longest silence of a server (default: 30)")
     parser.lasting("--retries", type=count, default=3, help="attempts after the first (default: 3)")
+    parser.lasting("--key", type=names, default=[], metavar="COLUMN[,COLUMN…]",
+                   help="what tells the records of a table for --target regions apart (default: every column but the "
+                   "value)")
+    parser.lasting("--piece-size", type=settings.size, default=0, metavar="SIZE",
+                   help="bytes of a table for --target regions that are a piece (default: by --memory)")
+    add_engine(parser)
+    add_target(parser)
+    add_work(parser)
     parser.add_argument("--fresh", action="store_true", help="ask and parse anew, whatever earlier runs left")
     parser.add_argument("--from-archive", nargs="?", const="latest", default="", metavar="ID",
                         help="parse archived bytes again, the newest without ID; nothing is fetched")
@@ -94,6 +112,38 @@ def add_extract_options(parser: Parser) -> None:
 def add_transform_options(parser: Parser) -> None:
     """Add what transform.py takes."""
     add_accept(parser)
+    add_engine(parser)
+    add_work(parser)
+
+
+def add_target(parser: Parser) -> None:
+    """Add --target."""
+    once(parser, "--target", default="sqlite", metavar="NAME",
+         help=f"{', '.join(targets.names())} (default: sqlite)")
+
+
+def add_engine(parser: Parser) -> None:
+    """Add which engine works on a table for --target regions, and where Spark is."""
+    once(parser, "--engine", default="", choices=["", *large.ENGINES], metavar="|".join(large.ENGINES),
+         help="how a table for --target regions is worked on (default: by its size)")
+    once(parser, "--spark-master", default="", metavar="URL", help="of --engine spark: local[2], spark://HOST:7077 "
+         "(default: local[*])")
+
+
+def add_work(parser: Parser) -> None:
+    """Add how much a table for --target regions may use at once."""
+    once(parser, "--workers", type=count, default=0, metavar="N",
+         help="processes that work on a table for --target regions (default: one a processor)")
+    once(parser, "--memory", type=settings.size, default=settings.size("1G"), metavar="SIZE",
+         help="what all processes of a table for --target regions may hold together (default: 1G)")
+    once(parser, "--sample", type=settings.sample, default="", metavar="1%|N",
+         help="the whole of it on a seeded share or number of records, in the workspace's sample/")
+
+
+def once(parser: Parser, flag: str, **keywords: Any) -> None:
+    """Add a lasting option that several stages take, once where they share a parser."""
+    if flag not in parser._option_string_actions:
+        parser.lasting(flag, **keywords)
 
 
 def add_accept(parser: Parser) -> None:
@@ -106,7 +156,8 @@ def add_accept(parser: Parser) -> None:
 def add_load_options(parser: Parser) -> None:
     """Add what load.py takes."""
     add_accept(parser)
-    parser.lasting("--target", default="sqlite", metavar="NAME", help=f"{', '.join(targets.names())} (default: sqlite)")
+    add_target(parser)
+    add_work(parser)
     parser.add_argument("--rebuild", action="store_true",
                         help="make the database again from every kept clean record; your own tables in it stay")
 
@@ -168,7 +219,7 @@ def _written(flag: str, value: Any) -> list[str]:
         return [flag]
     if isinstance(value, dict):
         return [flag, ",".join(f"{role}={column}" for role, column in value.items())]
-    if flag == "--indicator":
+    if flag in ("--indicator", "--key"):
         return [flag, ",".join(value)]
     if flag == "--accept":
         return [word for each in value for word in (flag, each)]

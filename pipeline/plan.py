@@ -14,7 +14,7 @@ from rules.indicators import MAIN
 from utils import Workspace, code_digest
 
 QUICK = 64 * 2**20  # bytes of a database that are read to see whether it is whole, though there is nothing to do
-_SHARED = ("utils.py", "pipeline", "history")
+_SHARED = ("utils.py", "pipeline", "history", "large")
 _CODE = {
     "extract": ("extract.py", *_SHARED, "sources", "rules"),
     "transform": ("transform.py", *_SHARED, "engines", "rules", "data/country_region_table.json"),
@@ -32,7 +32,8 @@ def code(stage: str) -> str:
 def parameters(stage: str, options: argparse.Namespace) -> dict[str, Any]:
     """Return the options that matter to a stage after extract. Raises UsageError for an unknown gate."""
     if stage == "transform":
-        return {"accept": [gate for gate in checked_gates(options.accept) if gate in gates.OF_FIGURES]}
+        engine = {"engine": options.engine} if options.engine else {}
+        return {"accept": [gate for gate in checked_gates(options.accept) if gate in gates.OF_FIGURES]} | engine
     if stage == "load":
         return {"target": options.target}
     names = ("min_gdp", "top", "region", "year", "format", "no_html", "no_csv")

@@ -1,0 +1,277 @@
+"""Extract of a large table: survey, cut, stage; what the stage script asks for, done by workers piece by piece."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import random
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from history.calendar import first_day, parse_printing
+from history.model import GIVEN, OBSERVED, Vintage
+from large import seen
+from large.model import Layout, TablePlan
+from large.pieces import identity_of
+from large.pool import Pool, Task
+from large.settings import MIB, Settings
+from pipeline.checkpoints import Part, balanced
+from pipeline.errors import DiskFull, GateError, UsageError
+from pipeline.stage import Stage
+from pipeline.staging import vintage_folder
+from rules.indicators import MAIN
+from sources import Request
+from sources.table import LABEL, PACKED, dataset_of
+
+BLOCK = 8 * MIB  # bytes of a block of the survey
+SAMPLE_PIECE = 1 << 16  # bytes of a piece of which a sample takes some
+MOST_RECORD = 400  # bytes of a record, more than most are: a sample of so many records is of so many at least
+LEAST_RANGES = 16  # places of the file that a sample looks at
+MOST_PIECES = 1_000_000  # of a file: the numbers of the next begin there
+SEED = 20_261_120
+NEEDED = 4.0  # bytes on the disk for each byte of a plain table: staged, parted, sorted, in the databases
+PACKED_NEEDED = 16.0
+SAFE = "nothing was changed"
+
+
+@dataclass
+class Table:
+    """A large table being staged: its files, how they are cut, and what their pieces told."""
+
+    files: Sequence[Path]
+    layouts: list[Layout]
+    vintage: Vintage
+    blocks: list[list[tuple[int, int, dict[str, Any]]]] = field(default_factory=list)
+    digests: list[str] = field(default_factory=list)
+    told: list[dict[str, Any]] = field(default_factory=list)
+    owners: list[int] = field(default_factory=list)  # of each told piece, the place of its file
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def layout(self) -> Layout:
+        """How its columns lie: in every file the same."""
+        return self.layouts[0]
+
+    @property
+    def bytes(self) -> int:
+        """Of all files, as they lie there."""
+        return sum(path.stat().st_size for path in self.files)
+
+
+def opened(request: Request) -> Table:
+    """Return the table of --input, its header read. Raises UsageError and SourceNonsense for what is none."""
+    from large.cut import layout_of
+
+    layouts = [layout_of(path, request.columns) for path in request.inputs]
+    for path, layout in zip(request.inputs, layouts, strict=True):
+        if layout.names != layouts[0].names:
+            raise UsageError(f"{path.name} has other columns than {request.inputs[0].name}", where=str(path), safe=SAFE,
+                             next_command="give files of the same columns to one run")
+        if layout.columns.vintage >= 0:
+            raise UsageError(f"{path.name} has a column of vintages, and --target regions holds one picture",
+                             where=str(path), safe=SAFE, next_command="--target sqlite keeps every vintage of it")
+    return Table(request.inputs, layouts, vintage_of(request))
+
+
+def vintage_of(request: Request) -> Vintage:
+    """Return the vintage of the picture: as --vintage says, else the day of the newest file. Raises UsageError."""
+    newest = max(path.stat().st_mtime for path in request.inputs)
+    given = request.vintage.strip()
+    if given and not LABEL.fullmatch(given):
+        raise UsageError(f"--vintage {given[:80]!r} is no label: letters, digits, '.', '-', '+' and '_' make one",
+                         where="--vintage", safe=SAFE)
+    label, updated = parse_printing(given or datetime.fromtimestamp(newest, UTC).strftime("%Y-%m-%d"))
+    return Vintage(dataset_of(request.inputs[0].name, request.dataset), label, first_day(label), updated,
+                   GIVEN if given else OBSERVED)
+
+
+# --- survey -------------------------------------------------------------------------------------------------------
+
+
+def survey(table: Table, pool: Pool) -> None:
+    """Look at every byte once: digests of the files, and of those that may be cut where their quotes and lines are."""
+    tasks, owners = [], []
+    for number, path in enumerate(table.files):
+        size = path.stat().st_size
+        for start in range(0, max(size, 1), BLOCK):
+            tasks.append(Task("large.staging:survey", {"path": str(path), "start": start,
+                                                       "end": min(start + BLOCK, size)}))
+            owners.append(number)
+    table.blocks = [[] for _ in table.files]
+    for owner, task, told in zip(owners, tasks, pool.all(tasks), strict=True):
+        table.blocks[owner].append((task.arguments["start"], task.arguments["end"], told))
+    table.digests = [hashlib.sha256(" ".join(told["sha256"] for *_, told in blocks).encode()).hexdigest()
+                     for blocks in table.blocks]
+
+
+# --- cutting and staging ------------------------------------------------------------------------------------------
+
+
+def stage_pieces(table: Table, stage: Stage, pool: Pool, settings: Settings, code: str, sample: str) -> None:
+    """Stage every piece, or a seeded sample of them; what is staged already is not read again."""
+    for number, path in enumerate(table.files):
+        cuts = pieces_of(table, number, settings, sample)
+        identity = identity_of(table.digests[number], table.layouts[number].told(), settings.piece_bytes, code, sample)
+        if isinstance(cuts, str):
+            told: list[dict[str, Any]] | str = cuts
+        else:
+            told = _in_parallel(table, stage, pool, number, cuts, identity, sample)
+        if isinstance(told, str):
+            stage.report.note(f"{path.name} is read by one process: {told}")
+            told = _by_one(table, stage, pool, number, identity, settings)
+        table.told += told
+        table.owners += [number] * len(told)
+
+
+def _in_parallel(table: Table, stage: Stage, pool: Pool, number: int, cuts: Sequence[Sequence[Sequence[int]]],
+                 identity: str, sample: str) -> list[dict[str, Any]] | str:
+    """Stage the pieces of one file; returns what they told, or why the file must be read from its start to its end."""
+    most = math.ceil(int(sample) / len(cuts)) if sample.isdigit() else 0
+    common = _common(table, stage, number)
+    tasks = [Task("large.staging:stage_piece", common | {
+        "number": number * MOST_PIECES + at, "ranges": ranges, "identity": f"{identity}/{at}/{most}", "most": most})
+        for at, ranges in enumerate(cuts)]
+    told: dict[int, dict[str, Any]] = {}
+    records = sum(each["records"] for each in table.told)
+    for at, result in pool.run(tasks):
+        if "untrusted" in result:
+            return str(result["untrusted"])
+        told[at] = result
+        records += result["records"]
+        stage.report.progress(records)
+    return [told[at] for at in range(len(tasks))]
+
+
+def _by_one(table: Table, stage: Stage, pool: Pool, number: int, identity: str, settings: Settings
+            ) -> list[dict[str, Any]]:
+    """Stage a file that cannot be cut, by one worker."""
+    arguments = _common(table, stage, number) | {"first": number * MOST_PIECES, "identity": identity,
+                                                 "piece_bytes": settings.piece_bytes}
+    found: list[dict[str, Any]] = pool.all([Task("large.staging:stage_serially", arguments)])[0]
+    return found
+
+
+def _common(table: Table, stage: Stage, number: int) -> dict[str, Any]:
+    path = table.files[number]
+    return {"root": str(stage.workspace.root), "folder": staged_folder(table), "path": str(path.resolve()),
+            "quarantine": quarantine_folder(table), "name": path.name, "layout": table.layouts[number].told()}
+
+
+def staged_folder(table: Table) -> str:
+    """Return where the staged pieces stand, relative to the workspace; files of other bytes have another folder."""
+    whole = identity_of(table.digests)[:12]
+    return f"results/staged/{vintage_folder(table.vintage)}/pieces-{whole}"
+
+
+def quarantine_folder(table: Table) -> str:
+    """Return where the rows stand that cannot be read."""
+    return f"results/quarantine/{vintage_folder(table.vintage)}/pieces"
+
+
+def pieces_of(table: Table, number: int, settings: Settings, sample: str) -> list[list[list[int]]] | str:
+    """Return the ranges (start, end, first line) of each piece of a file, or why it cannot be cut."""
+    from large.cut import Uncuttable, cut
+
+    small = min(SAMPLE_PIECE, settings.piece_bytes) if sample else settings.piece_bytes
+    cuts = cut(table.files[number], table.layouts[number], table.blocks[number], small)
+    if isinstance(cuts, Uncuttable):
+        return cuts.reason
+    ranges = [[piece.start, piece.end, piece.first_line] for piece in cuts]
+    if not sample:
+        return [[each] for each in ranges]
+    chosen = sampled(ranges, sample, table.bytes)
+    each = max(settings.piece_bytes // small, 1)
+    return [chosen[at:at + each] for at in range(0, len(chosen), each)]
+
+
+def sampled(ranges: Sequence[list[int]], sample: str, size: int) -> list[list[int]]:
+    """Return the seeded share of the ranges, in their order; of a number of records, enough for so many and more."""
+    if sample.endswith("%"):
+        count = math.ceil(len(ranges) * float(sample[:-1]) / 100)
+    else:
+        count = math.ceil(int(sample) * MOST_RECORD / max(size / max(len(ranges), 1), 1))
+    chosen = random.Random(SEED).sample(range(len(ranges)), min(max(count, min(LEAST_RANGES, len(ranges))), len(ranges)))
+    return [ranges[at] for at in sorted(chosen)]
+
+
+# --- what comes of it ---------------------------------------------------------------------------------------------
+
+
+def require_space(table: Table, stage: Stage) -> None:
+    """Refuse a table for which the disk has not the room. Raises DiskFull."""
+    packed = any(path.name.lower().endswith(PACKED) for path in table.files)
+    needed = int(table.bytes * (PACKED_NEEDED if packed else NEEDED))
+    require_free(stage, needed, f"{table.bytes:,} bytes of input")
+
+
+def require_free(stage: Stage, needed: int, what: str) -> None:
+    """Refuse what needs more bytes than the workspace's disk has. Raises DiskFull."""
+    place = stage.workspace.root
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    if needed > free:
+        raise DiskFull(f"About {needed / 2**30:.1f} GiB are needed for {what}, and {free / 2**30:.1f} GiB are free",
+                       where=str(stage.workspace.root), safe="nothing was begun; every earlier result",
+                       next_command="choose a --workspace on a larger disk, or try --sample 1% first")
+
+
+def balance_of(table: Table) -> dict[str, int]:
+    """Return where the records went: staged, or quarantined as unreadable."""
+    quarantined = sum(each["quarantine"]["rows"] for each in table.told)
+    rows = sum(each["rows"] for each in table.told)
+    return balanced({"in": rows + quarantined, "out": rows} | ({"quarantined": quarantined} if quarantined else {}))
+
+
+def parts_of(table: Table) -> list[Part]:
+    """Return the staged pieces as the parts of a manifest."""
+    folder = staged_folder(table)
+    return [Part(f"{folder}/{name}", digest, size, told["rows"])
+            for told in table.told for name, (digest, size) in told["files"].items()]
+
+
+def facts_of(table: Table, plan: TablePlan, fetched_at: str) -> dict[str, Any]:
+    """Return what later stages need to know of the table; shaped as the facts of every extract."""
+    from dataclasses import asdict
+
+    quarantine = [part[0] for told in table.told for part in told["quarantine"]["parts"]]
+    batch = {"vintage": asdict(table.vintage), "decimal_mark": plan.decimal_mark, "decimals": {}, "scopes": [],
+             "parts": [], "balance": balance_of(table), "main": MAIN, "quarantine": quarantine, "picture_year": 0,
+             "fetched_at": fetched_at}
+    pieces = [{"part": part.relative_path, "sha256": part.sha256, "rows": part.rows, "first_line": told["first_line"],
+               "file": table.files[owner].name, "bytes_held": told["bytes_held"]}
+              for part, told, owner in zip(parts_of(table), table.told, table.owners, strict=True)]
+    return {"channel": "table", "archive_id": "", "fallbacks": [], "batches": [batch],
+            "documents": [{"kind": "data", "url": path.name, "fetched_at": fetched_at, "fingerprint": digest}
+                          for path, digest in zip(table.files, table.digests, strict=True)],
+            "picture": {"batch": 0, "year": 0, "main": MAIN}, "warnings": [],
+            "table": {"plan": plan.told(), "pieces": pieces, "bytes": table.bytes}}
+
+
+def decide(table: Table, request: Request, key: Sequence[str]) -> TablePlan:
+    """Return what the columns mean, by all pieces. Raises UsageError, SourceNonsense, GateError for no row at all."""
+    name = table.files[0].name
+    if not any(each["rows"] for each in table.told):
+        bad = sum(each["quarantine"]["rows"] for each in table.told)
+        raise GateError(f"{name} has a header and no row under it that can be read"
+                        + (f"; {bad:,} are in quarantine" if bad else ""), where=name, safe=SAFE,
+                        next_command=f"head -5 {name}")
+    return seen.plan_of(table.layout, seen.merge(each["seen"] for each in table.told), name, request.unit, key)
+
+
+def unchanged_since(table: Table, sizes: Mapping[str, tuple[int, int]]) -> None:
+    """Refuse files that were written to while they were read. Raises GateError."""
+    for path in table.files:
+        if stamp(path) != sizes[str(path)]:
+            raise GateError(f"{path.name} was written to while it was read: it is another file now", where=str(path),
+                            safe="the databases are as they were", next_command="the same command, when it is complete")
+
+
+def stamp(path: Path) -> tuple[int, int]:
+    """Return size and time of change of a file."""
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns

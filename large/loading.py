@@ -1,0 +1,109 @@
+"""Load of a large table: a task a region makes its database of the sorted parts, in their order."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from history.model import Vintage
+from large.model import TablePlan, file_of
+from large.pieces import beside, identity_of, read_table
+from large.pool import Pool, Task
+from large.transforming import WORK
+from pipeline.checkpoints import Manifest
+from pipeline.countries import load_identity
+from rules.identity import REGIONS
+
+if TYPE_CHECKING:
+    import pyarrow
+
+    from targets._regional import Column
+
+
+def fill_region(root: str, folder: str, region: str, parts: Sequence[Sequence[Any]], columns: Sequence[Sequence[Any]],
+                facts: Mapping[str, Any], identity: str) -> dict[str, Any]:
+    """Make the database of a region, unless an earlier attempt finished it; returns its rows.
+
+    parts: (path relative to root, sha256), in the order of the rows. The file is flushed to the disk before it has its
+    name, so that one that is there is whole.
+    """
+    from targets._regional import Column, Facts, create, fill, finish
+
+    path, note = Path(root, folder, file_of(region)), Path(root, folder, f"{region}.json")
+    if path.is_file() and _noted(note) == identity:
+        return {"region": region, "reused": True}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(f".{path.name}-half0000.tmp")  # a name that a sweep knows as half-written
+    half.unlink(missing_ok=True)
+    known = load_identity()
+    create(half, region, [Column(*each) for each in columns],
+           Facts(**{**facts, "vintage": Vintage(**facts["vintage"])}), known.countries())
+    finish(half, fill(half, _reader(root, parts)) if parts else _nothing())
+    os.replace(half, path)
+    with beside(note) as stream:
+        stream.write(json.dumps(identity).encode())
+    return {"region": region, "reused": False}
+
+
+def _noted(note: Path) -> str:
+    try:
+        return str(json.loads(note.read_bytes()))
+    except (OSError, ValueError):
+        return ""
+
+
+def _nothing() -> Any:
+    from targets._regional import Sent
+
+    return Sent()
+
+
+def _reader(root: str, parts: Sequence[Sequence[Any]]) -> pyarrow.RecordBatchReader:
+    """Return the parts as one stream, one of them in memory at a time."""
+    import pyarrow
+
+    with pyarrow.OSFile(str(Path(root, parts[0][0]))) as stream:
+        schema = pyarrow.ipc.open_file(stream).schema
+
+    def batches() -> Iterator[pyarrow.RecordBatch]:
+        for path, digest in parts:
+            yield from read_table(Path(root, path), digest, "transform").to_batches()
+
+    return pyarrow.RecordBatchReader.from_batches(schema, batches())
+
+
+# --- what the stage asks for --------------------------------------------------------------------------------------
+
+
+def work_of(manifest: Manifest) -> str:
+    """Return the folder in which a run's databases are made, relative to the workspace."""
+    return f"{WORK}/{manifest.run_id}/regions"
+
+
+def columns_of(plan: TablePlan) -> list[Column]:
+    """Return the columns behind GDP_as_published."""
+    from targets._regional import Column, column_names
+
+    year = [Column("Year", "INTEGER", True)] if plan.has_year else []
+    names = column_names(each.name for each in plan.further)
+    return year + [Column(name, "INTEGER" if each.integer else "TEXT", each.field in plan.key)
+                   for name, each in zip(names, plan.further, strict=True)]
+
+
+def fill_all(root: Path, before: Manifest, plan: TablePlan, facts: Any, pool: Pool, code: str) -> list[Path]:
+    """Make the databases of all regions, the largest first; returns them in the order of REGIONS."""
+    rows: dict[str, int] = before.facts["table"]["regions"]
+    parts: dict[str, list[list[str]]] = {region: [] for region in REGIONS}
+    for part, region in zip(before.parts, before.facts["table"]["region_of_part"], strict=True):
+        parts[region].append([part.relative_path, part.sha256])
+    columns = [list(column) for column in columns_of(plan)]
+    tasks = [Task("large.loading:fill_region", {
+        "root": str(root), "folder": work_of(before), "region": region, "parts": parts[region], "columns": columns,
+        "facts": asdict(facts), "identity": identity_of(parts[region], columns, asdict(facts), code)})
+        for region in sorted(REGIONS, key=lambda region: -rows[region])]
+    pool.all(tasks)
+    return [root / work_of(before) / file_of(region) for region in REGIONS]

@@ -1,0 +1,148 @@
+"""Pieces as checkpoints: an Arrow file beside a JSON that says what it is of; both complete or absent.
+
+A piece is not flushed to the disk one by one as a stage's manifest is: whoever reads one compares its sha256 first, and
+one that a power cut left short is made again. The identity of a piece is what it was made from: input, settings, code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.checkpoints import Part
+from pipeline.errors import CheckpointError
+from utils import disk_full_named, sha256_file, sha256_text
+
+if TYPE_CHECKING:
+    import pyarrow
+
+Told = dict[str, Any]
+
+
+def identity_of(*made_from: object) -> str:
+    """Return the identity of what is made from these, all of them JSON-able."""
+    return sha256_text(json.dumps(made_from, sort_keys=True, ensure_ascii=True))
+
+
+def checkpointed(path: Path, identity: str, make: Callable[[], Told]) -> Told:
+    """Return what was told of a piece that is there and whole, else make it and tell it.
+
+    path: of its JSON. make() returns the facts, "files" among them: name beside the JSON -> sha256 and bytes.
+    """
+    known = _known(path, identity)
+    if known is not None:
+        return known | {"reused": True}
+    told = make() | {"identity": identity}
+    with beside(path) as stream:
+        stream.write(json.dumps(told).encode())
+    return told
+
+
+def _known(path: Path, identity: str) -> Told | None:
+    """Return the facts of a piece of this identity whose files are whole."""
+    try:
+        told = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    if not isinstance(told, dict) or told.get("identity") != identity:
+        return None
+    for name, (digest, size) in told["files"].items():
+        file = path.parent / name
+        if not file.is_file() or file.stat().st_size != size or sha256_file(file) != digest:
+            return None
+    return told
+
+
+@contextlib.contextmanager
+def beside(path: Path) -> Iterator[Any]:
+    """Write a file that is complete or absent, in bytes, without waiting for the disk. Raises DiskFull."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with disk_full_named(path):
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:60]}-", suffix=".tmp")
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                yield stream
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
+
+
+class _Hashed:
+    """A file being written whose digest is known at its end, without reading it again."""
+
+    closed = False
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self.digest, self.bytes = hashlib.sha256(), 0
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data)
+        self.digest.update(view)
+        self.bytes += view.nbytes
+        self._stream.write(view)
+        return view.nbytes
+
+    def tell(self) -> int:
+        return self.bytes
+
+    def flush(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def writable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return False
+
+    def seekable(self) -> bool:
+        return False
+
+
+def write_batches(path: Path, schema: pyarrow.Schema, batches: Iterable[pyarrow.RecordBatch]) -> dict[str, list[Any]]:
+    """Write an Arrow IPC file; returns {name: [sha256, bytes]} for the piece's JSON."""
+    import pyarrow
+
+    with beside(path) as stream:
+        hashed = _Hashed(stream)
+        with pyarrow.ipc.new_file(pyarrow.PythonFile(hashed, mode="w"), schema) as writer:
+            for batch in batches:
+                writer.write_batch(batch)
+    return {path.name: [hashed.digest.hexdigest(), hashed.bytes]}
+
+
+def read_table(path: Path, digest: str, step: str) -> pyarrow.Table:
+    """Return an Arrow file as a table, its bytes compared with their digest. Raises CheckpointError naming the file.
+
+    step: the stage that makes it.
+    """
+    import pyarrow
+
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise damaged(path, step, "is missing") from error
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise damaged(path, step, "was altered or cut: its sha256 is not the one written")
+    return pyarrow.ipc.open_file(pyarrow.py_buffer(data)).read_all()
+
+
+def damaged(path: Path, step: str, what: str) -> CheckpointError:
+    """Return the error for a piece that cannot be used."""
+    return CheckpointError(f"A checkpoint of {step} is damaged: {path.name} {what}", where=str(path),
+                           safe="the databases are as they were", next_command=f"python {step}.py")
+
+
+def part_of(folder: str, told: Told, rows: int) -> Part:
+    """Return the one file of a piece as a part of a manifest; folder: relative to the workspace."""
+    (name, (digest, size)), = told["files"].items()
+    return Part(f"{folder}/{name}", digest, size, rows)

@@ -1,0 +1,114 @@
+"""Tasks of extract: survey a block of bytes, stage a piece as raw texts. Called in workers, with JSON in and out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from large.model import Layout
+from large.pieces import checkpointed, write_batches
+from pipeline.parts import write_parts
+from rules.records import Quarantined
+from utils import Workspace
+
+if TYPE_CHECKING:
+    import pyarrow
+
+    from large.read import RawPiece
+
+
+def survey(path: str, start: int, end: int) -> dict[str, Any]:
+    """Return what large.cut.survey_block finds in these bytes."""
+    from large.cut import survey_block
+
+    return survey_block(path, start, end).told()
+
+
+def stage_piece(root: str, folder: str, quarantine: str, number: int, path: str, name: str,
+                ranges: Sequence[Sequence[int]], layout: dict[str, Any], identity: str, most: int = 0) -> dict[str, Any]:
+    """Read ranges (start, end, first line) of a file and write them as one staged piece; returns its facts.
+
+    root: of the workspace; folder, quarantine: relative to it. most: rows at most, of a sample; 0: all.
+    """
+    from large.read import Untrusted, read_piece
+
+    form = Layout.of(layout)
+
+    def make() -> dict[str, Any]:
+        read = []
+        with open(path, "rb") as stream:
+            for start, end, first_line in ranges:
+                stream.seek(start)
+                read.append(read_piece(stream.read(end - start), form, first_line, name))
+        return keep(root, folder, quarantine, number, read, form, [line for _, _, line in ranges], most)
+
+    try:
+        return checkpointed(Path(root, folder, f"{number:06d}.json"), identity, make)
+    except Untrusted as error:
+        return {"untrusted": str(error)}
+
+
+def stage_serially(root: str, folder: str, quarantine: str, first: int, path: str, name: str, layout: dict[str, Any],
+                   identity: str, piece_bytes: int) -> list[dict[str, Any]]:
+    """Read a file that cannot be cut from its start to its end and stage it piece by piece; returns their facts."""
+    from large.read import read_serially
+
+    form, found = Layout.of(layout), []
+    for number, (read, first_line) in enumerate(read_serially(path, form, piece_bytes, name), first):
+        def make(read: RawPiece = read, first_line: int = first_line, number: int = number) -> dict[str, Any]:
+            return keep(root, folder, quarantine, number, [read], form, [first_line])
+
+        found.append(checkpointed(Path(root, folder, f"{number:06d}.json"), f"{identity}/{number}", make))
+    return found
+
+
+def keep(root: str, folder: str, quarantine: str, number: int, read: Sequence[RawPiece], layout: Layout,
+         lines: Sequence[int], most: int = 0) -> dict[str, Any]:
+    """Write what was read as one staged piece; returns its facts. lines: the first of each reading."""
+    from large.seen import look
+
+    table = joined([each.table for each in read], lines)
+    bad = [row for each in read for row in each.bad]
+    records = sum(each.records for each in read)
+    if most and table.num_rows > most:
+        records -= table.num_rows - most
+        table = table.slice(0, most)
+    files = write_batches(Path(root, folder, f"{number:06d}.arrow"), table.schema, table.to_batches())
+    return {"files": files, "rows": table.num_rows, "records": records, "first_line": lines[0] if lines else 1,
+            "lines": sum(each.lines for each in read), "bytes_held": table.nbytes,
+            "quarantine": quarantined(root, f"{quarantine}/{number:06d}", "extract", bad), "seen": look(table, layout)}
+
+
+def joined(tables: Sequence[pyarrow.Table], lines: Sequence[int]) -> pyarrow.Table:
+    """Return the tables of one file as one; each row of more than one tells its line. lines: the first of each."""
+    import numpy as np
+    import pyarrow
+
+    if len(tables) == 1:
+        return tables[0]
+    told = [table if "line" in table.column_names else
+            table.append_column("line", pyarrow.array(np.arange(first, first + table.num_rows)))
+            for table, first in zip(tables, lines, strict=True)]
+    return pyarrow.concat_tables(told)
+
+
+def quarantined(root: str, folder: str, stem: str, rows: Iterable[Quarantined]) -> dict[str, Any]:
+    """Write what could not be used, row by row; returns its parts, their number of rows, and rows of each rule."""
+    rules: Counter[str] = Counter()
+
+    def passing() -> Iterator[Quarantined]:
+        for row in rows:
+            rules[row.rule] += 1
+            yield row
+
+    passed = passing()
+    first = next(passed, None)
+    if first is None:
+        return {"parts": [], "rows": 0, "rules": {}}
+    workspace = Workspace(Path(root))
+    parts = write_parts(workspace, Path(root, folder), stem, Quarantined._fields, chain([first], passed))
+    return {"parts": [[p.relative_path, p.sha256, p.bytes, p.rows] for p in parts], "rows": rules.total(),
+            "rules": dict(rules)}

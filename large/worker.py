@@ -1,0 +1,62 @@
+"""A worker: reads tasks from its standard input, one a line, and answers through the descriptor it was given."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from large.pool import Task, call
+from pipeline import process
+from pipeline.errors import DiskFull, WorldEconomiesError
+
+
+def main() -> None:
+    """Answer until no task comes any more."""
+    answers = int(sys.argv[1])
+    os.set_inheritable(answers, False)
+    process.prepare()
+    with os.fdopen(answers, "wb") as stream:
+        for line in sys.stdin.buffer:
+            stream.write((json.dumps({**_done(line), "peak": peak_memory()}) + "\n").encode())
+            stream.flush()
+
+
+def _done(line: bytes) -> dict[str, Any]:
+    """Do one task; every exception becomes an answer."""
+    try:
+        return {"result": call(Task(**json.loads(line)))}
+    except WorldEconomiesError as error:
+        return {"error": _told(error)}
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return {"error": _told(DiskFull(f"The disk is full ({error.strerror})", where=str(error.filename or ""),
+                                            safe="nothing half-written is left; earlier results are as they were"))}
+        return {"traceback": traceback.format_exc()}
+    except Exception:  # noqa: BLE001  the last fence of this process: the stage tells it
+        return {"traceback": traceback.format_exc()}
+
+
+def _told(error: WorldEconomiesError) -> dict[str, str]:
+    return {"kind": type(error).__name__, "what": error.what, "where": error.where, "safe": error.safe,
+            "next_command": error.next_command}
+
+
+def peak_memory() -> int:
+    """Return the most bytes this process has held."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
+    except (OSError, StopIteration):
+        return 0
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        os._exit(130)
