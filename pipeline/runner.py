@@ -63,7 +63,8 @@ class Outcome:
     def measured(self) -> dict[str, Any]:
         """Return seconds, memory and I/O for the log and the summary."""
         return {"exit_code": self.code, "killed_by": self.killed_by, "seconds": round(self.seconds, 3),
-                "cpu_seconds": round(self.cpu_seconds, 3), "peak_memory": self.peak_memory,
+                "cpu_seconds": round(self.cpu_seconds, 3),
+                "peak_memory": self.peak_memory + int(self.result.get("workers_memory", 0)),
                 "read_bytes": self.read_bytes, "written_bytes": self.written_bytes}
 
 

@@ -35,6 +35,7 @@ class Stage:
 
 _NOT_OURS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)  # the workspace is not to be written
 Body = Callable[[Stage], ExitCode]
+SAMPLES = "sample"  # the folder of a workspace in which --sample works
 
 
 def run_stage(name: str, parser: Callable[[], Parser], body: Body, arguments: list[str] | None = None, *,
@@ -53,7 +54,7 @@ def run_stage(name: str, parser: Callable[[], Parser], body: Body, arguments: li
         _listen(reporter)
         options = parser().parse_args(arguments)
         debug = options.debug
-        workspace = Workspace(options.workspace.expanduser().resolve())
+        workspace = workspace_of(options)
         if not locked:
             return body(Stage(name, options, workspace, reporter))
         log = _open_log(workspace)
@@ -70,6 +71,12 @@ def run_stage(name: str, parser: Callable[[], Parser], body: Body, arguments: li
     if isinstance(error, WorldEconomiesError) and workspace and inherited_pipe() is None:
         error.next_command = _exact(name, _in_workspace(error.next_command, workspace))
     return fail(reporter, error, log=log, debug=debug)
+
+
+def workspace_of(options: argparse.Namespace) -> Workspace:
+    """Return the workspace: the one asked for, and of a sample one of its own inside it."""
+    root = options.workspace.expanduser().resolve()
+    return Workspace(root / SAMPLES if getattr(options, "sample", "") else root)
 
 
 def _exact(name: str, advice: str) -> str:
