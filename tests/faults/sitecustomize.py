@@ -2,8 +2,9 @@
 
 FAULT_SCRIPT  the script that is struck ("load.py"); every other process is left alone.
 FAULT_ACT     kill: SIGKILL to itself; full: the disk is full; raise: a fault of ours; deaf: SIGTERM and Ctrl-C are not
-              heard; alone: the kernel is not asked for a parent-death signal.
-FAULT_AT      kill, full, raise: at the N-th time, from 1, that a file is opened for writing, synced or renamed.
+              heard; alone: the kernel is not asked for a parent-death signal; group: a worker of the script ends its
+              whole process group, the stage with it.
+FAULT_AT      kill, full, raise, group: at the N-th time, from 1, that a file is opened for writing, synced or renamed.
 """
 
 import errno
@@ -14,6 +15,11 @@ from pathlib import Path
 
 act, at = os.environ.get("FAULT_ACT", ""), int(os.environ.get("FAULT_AT", "1"))
 script = Path(sys.orig_argv[1]).name if len(sys.orig_argv) > 1 else ""
+if act == "group" and "large.worker" in sys.orig_argv:
+    launched_by = Path(f"/proc/{os.getppid()}/cmdline").read_bytes().split(b"\0")
+    script = Path(os.fsdecode(launched_by[1])).name
+elif act == "group":
+    script = ""
 passed = 0
 
 
@@ -24,6 +30,8 @@ def strike() -> None:
         return
     if act == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
+    if act == "group":
+        os.killpg(0, signal.SIGKILL)
     if act == "full":
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     raise RuntimeError("struck on purpose")
@@ -44,7 +52,7 @@ def synced(descriptor, real=os.fsync):
 
 
 if act and script == os.environ.get("FAULT_SCRIPT"):
-    if act in ("kill", "full", "raise"):
+    if act in ("kill", "full", "raise", "group"):
         sys.addaudithook(heard)
         os.fsync = synced
     if act == "deaf":
