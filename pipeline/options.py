@@ -103,16 +103,24 @@ def add_accept(parser: Parser) -> None:
                             help=f"let a failing gate through, recorded: {', '.join(gates.NAMES)}")
 
 
+def add_target(parser: Parser) -> None:
+    """Add --target, which load.py and report.py both take, once where they share a parser."""
+    if "--target" not in parser._option_string_actions:
+        parser.lasting("--target", default="sqlite", metavar="NAME",
+                       help=f"{', '.join(targets.names())} (default: sqlite)")
+
+
 def add_load_options(parser: Parser) -> None:
     """Add what load.py takes."""
     add_accept(parser)
-    parser.lasting("--target", default="sqlite", metavar="NAME", help=f"{', '.join(targets.names())} (default: sqlite)")
+    add_target(parser)
     parser.add_argument("--rebuild", action="store_true",
                         help="make the database again from every kept clean record; your own tables in it stay")
 
 
 def add_report_options(parser: Parser, *, own_year: bool = True) -> None:
     """Add what report.py takes; own_year=False where another stage's --year is there already."""
+    add_target(parser)
     parser.lasting("--min-gdp", type=float, default=100.0, metavar="BILLION",
                    help="smallest GDP shown, billion US dollars (default: 100)")
     parser.lasting("--top", type=count, default=0, help="show the largest N only (default: all)")
