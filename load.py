@@ -64,7 +64,7 @@ def body(stage: Stage) -> ExitCode:
     accept = accepted_so_far(stage, before.run_id, asked)
     with target:
         describe(target)
-        lost = target.answers and not target.query("loaded", {})[0]["batches"]
+        lost = target.history and not target.query("loaded", {})[0]["batches"]
         kept = kept_batches(stage, committed) if rebuild or lost else []
         arrivals = batches_of(stage.workspace, before, origin, accept)
         count = len({batch.batch_id for batch in (*arrivals, *kept)})
@@ -85,8 +85,9 @@ def body(stage: Stage) -> ExitCode:
     figures, ranges = sum(each.figures for each in told), sum(each.ranges for each in told)
     arrivals += [batch for batch in kept if batch.run_id != before.run_id]  # this run's are there twice
     finish(stage, meter, before, arrivals, quarantine, accept)
-    finished(stage, f"{figures:,} figures applied of {len(arrivals)} batch(es), {ranges:,} ranges of vintages written",
-             rows_in=figures, rows_out=figures, ranges=ranges, kept=note,
+    did = (f"applied of {len(arrivals)} batch(es), {ranges:,} ranges of vintages written" if target.history else
+           f"taken, and the picture published in {stage.options.target}, which keeps no history")
+    finished(stage, f"{figures:,} figures {did}", rows_in=figures, rows_out=figures, ranges=ranges, kept=note,
              witnesses=sum(each.witnesses for each in told),
              quarantine=[p.relative_path for p in quarantine], quarantined=sum(part.rows for part in quarantine))
     return ExitCode.DONE
@@ -289,7 +290,7 @@ def show(stage: Stage, target: BaseTarget, before: Manifest, origin: Manifest) -
         return "there is no GDP in it, so the picture stays as it is"
     if not batch.lasts:
         stage.report.note("nobody names its vintage, so it is a picture and no history; --vintage keeps it")
-    if not batch.lasts or not target.answers:
+    if not batch.lasts or not target.history:
         target.show(picture_of(stage.workspace, before, origin))
         return ""
     found = target.query("batch_vintage", {"batch_id": batch.batch_id})

@@ -1,7 +1,8 @@
 """Stage 4: the database -> tables on the screen, a page, CSV files with a data package.
 
-Reads the database only, with SQL from sql/queries/. With one of the options of questions/ it answers that question
-instead: it only looks then, takes no lock and writes no log, no page and no checkpoint.
+Reads the database only, with SQL from sql/queries/, or with --target regions the databases of the regions, all at once.
+With one of the options of questions/ it answers that question instead: it only looks then, takes no lock and writes no
+log, no page and no checkpoint.
 """
 
 from __future__ import annotations
@@ -9,17 +10,24 @@ from __future__ import annotations
 import sys
 from argparse import RawDescriptionHelpFormatter
 from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 import questions
 from pipeline import checkpoints, options, plan
 from pipeline.checkpoints import Meter, Part
-from pipeline.errors import ExitCode
+from pipeline.errors import CheckpointError, ExitCode, UsageError
 from pipeline.stage import Stage, finished, run_stage, started
 from questions import picture
 from questions._held import Asked, require_schema
-from reports.tables import rendered
-from targets import open_target
-from utils import Parser, add_common_options, utc_now
+from reports.tables import Report, rendered
+from targets import BaseTarget, open_target
+from utils import Parser, Workspace, add_common_options, utc_now
+
+if TYPE_CHECKING:
+    from questions.regions import Answer
+
+SQLITE, REGIONS = "sqlite", "regions"  # targets that report reads
 
 
 def build_parser() -> Parser:
@@ -27,7 +35,8 @@ def build_parser() -> Parser:
     parser = Parser(prog="report.py", formatter_class=RawDescriptionHelpFormatter, description=(
         "Show the newest picture: the economies of 100 billion dollars and more, and each region's top five.\n\n"
         "  python report.py\n"
-        "  python report.py --region Africa --min-gdp 50 --format csv\n\n"
+        "  python report.py --region Africa --min-gdp 50 --format csv\n"
+        "  python report.py --target regions\n\n"
         "Or ask the history, which changes nothing:\n\n"
         "  python report.py --as-of 2024-04\n"
         "  python report.py --revisions --country Nigeria\n"
@@ -42,44 +51,105 @@ def build_parser() -> Parser:
 def body(stage: Stage) -> ExitCode:
     """Query, print, and write the page."""
     meter = Meter()
-    asked = ask(stage)
-    started(stage, "querying the database")
-    report = picture.newest(asked)
-    print(rendered(report, stage.options.format), flush=True)
-    if not stage.options.no_html:
-        from reports.page import write_page
-
-        write_page(stage.workspace, report)
-    economies, regions = (len(report.table(name).rows) for name in ("economies", "regions"))
-    left = leave(stage, asked, economies)
+    target = opened(stage)
+    started(stage, "querying the database" if target.history else "querying the databases of the regions")
+    economies, regions, left = shown(stage, target) if target.history else shown_regions(stage)
     remember(stage, meter, economies, left)
-    page = "" if stage.options.no_html else "; page: results/World_Economies.html"
-    finished(stage, f"{economies} economies, {regions} regions{page}", rows_in=economies, rows_out=economies)
+    page = "; page: results/World_Economies.html" if any(part.relative_path.endswith(".html") for part in left) else ""
+    finished(stage, f"{economies:,} economies, {regions} regions{page}" if target.history else
+             f"{economies:,} records, {regions} regions{page}", rows_in=economies, rows_out=economies)
     return ExitCode.DONE
 
 
 def look(stage: Stage) -> ExitCode:
     """Print the answer to a question."""
-    print(rendered(questions.answer(ask(stage)), stage.options.format), flush=True)
+    print(rendered(questions.answer(ask(stage, opened(stage))), stage.options.format), flush=True)
     return ExitCode.DONE
 
 
-def ask(stage: Stage) -> Asked:
-    """Return the database with what is asked of it. Raises UsageError, and CheckpointError for an old database."""
+def opened(stage: Stage) -> BaseTarget:
+    """Return the target that is asked. Raises UsageError for one that cannot answer, CheckpointError."""
     questions.check(stage.options)
-    target = open_target("sqlite", stage.workspace)
+    name, workspace = stage.options.target, stage.workspace
+    target = open_target(name, workspace)
+    if not target.history and (name != REGIONS or not target.answers):
+        raise UsageError(f"The target {name} answers no queries", safe="nothing was changed",
+                         next_command=f"python report.py --target {SQLITE}")
+    if not target.history and (question := questions.question_of(stage.options)):
+        raise UsageError(f"{question} asks the history, and --target {name} holds one picture and no history",
+                         safe="nothing was changed", next_command=f"python report.py --target {SQLITE}")
+    if name == SQLITE and not workspace.database.exists() and has_regions(workspace):
+        raise CheckpointError("There is no such database here; those of the regions are",
+                              where=str(workspace.database), safe="nothing was changed",
+                              next_command=f"python report.py --target {REGIONS}")
+    return target
+
+
+def has_regions(workspace: Workspace) -> bool:
+    """Tell whether there are databases of the regions."""
+    return bool(open_target(REGIONS, workspace).query("loaded", {}))
+
+
+def ask(stage: Stage, target: BaseTarget) -> Asked:
+    """Return the database with what is asked of it. Raises CheckpointError, TargetRefused for another schema."""
     require_schema(target, stage.workspace)
     return Asked(target, stage.workspace, stage.options)
 
 
-def leave(stage: Stage, asked: Asked, rows: int) -> list[Part]:
-    """Return the files that the report leaves for others: the page, and the CSV files with their package."""
-    left = [] if stage.options.no_html else [checkpoints.make_part(stage.workspace, stage.workspace.page, rows)]
+def shown(stage: Stage, target: BaseTarget) -> tuple[int, int, list[Part]]:
+    """Print the newest picture; returns the economies and regions shown, and the files left."""
+    asked = ask(stage, target)
+    report = picture.newest(asked)
+    print(rendered(report, stage.options.format), flush=True)
+    economies, regions = (len(report.table(name).rows) for name in ("economies", "regions"))
+    left = [] if stage.options.no_html else [drawn(stage, report)]
     if not stage.options.no_csv:
         from reports import datapackage
 
         left += datapackage.write(stage.workspace, asked.target)
-    return left
+    return economies, regions, left
+
+
+def shown_regions(stage: Stage) -> tuple[int, int, list[Part]]:
+    """Print what the databases of the regions answer; returns as shown() does.
+
+    A page is made of a small picture only, and no CSV files: they hold the history, and there is none.
+    """
+    from questions import regions
+
+    with ExitStack() as stack:
+        answer = regions.answer(stage.workspace, stage.options, stack)
+        count = printed(answer, stage.options.format)
+    left = [drawn(stage, answer.page)] if answer.small and not stage.options.no_html else []
+    if not stage.options.no_csv:
+        stage.report.note("no CSV files beside: they are of the history, and --target regions holds one picture; "
+                          "--format csv prints it")
+    if not (answer.small or stage.options.no_html):
+        stage.report.note(f"no page: it is of pictures of {regions.SMALL:,} records at most")
+    return count, len(answer.report.table("regions").rows), left
+
+
+def printed(answer: Answer, form: str) -> int:
+    """Print an answer of the regions; returns how many records were printed."""
+    from reports.streamed import write_csv, write_json
+
+    if form == "csv":
+        count = write_csv(sys.stdout, answer.names, answer.records())
+    elif form == "json":
+        count = write_json(sys.stdout, answer.report, answer.records())
+    else:
+        print(rendered(answer.report, form))
+        count = len(answer.report.tables[0].rows)
+    sys.stdout.flush()
+    return count
+
+
+def drawn(stage: Stage, report: Report) -> Part:
+    """Write the page, and return it as a part."""
+    from reports.page import write_page
+
+    write_page(stage.workspace, report)
+    return checkpoints.make_part(stage.workspace, stage.workspace.page, len(report.table("economies").rows))
 
 
 def remember(stage: Stage, meter: Meter, rows: int, left: list[Part]) -> None:

@@ -164,6 +164,7 @@ def add_load_options(parser: Parser) -> None:
 
 def add_report_options(parser: Parser, *, own_year: bool = True) -> None:
     """Add what report.py takes; own_year=False where another stage's --year is there already."""
+    add_target(parser)
     parser.lasting("--min-gdp", type=float, default=100.0, metavar="BILLION",
                    help="smallest GDP shown, billion US dollars (default: 100)")
     parser.lasting("--top", type=count, default=0, help="show the largest N only (default: all)")

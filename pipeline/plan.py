@@ -36,7 +36,7 @@ def parameters(stage: str, options: argparse.Namespace) -> dict[str, Any]:
         return {"accept": [gate for gate in checked_gates(options.accept) if gate in gates.OF_FIGURES]} | engine
     if stage == "load":
         return {"target": options.target}
-    names = ("min_gdp", "top", "region", "year", "format", "no_html", "no_csv")
+    names = ("target", "min_gdp", "top", "region", "year", "format", "no_html", "no_csv")
     return {name: getattr(options, name) for name in names}
 
 

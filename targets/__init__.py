@@ -98,11 +98,13 @@ class Picture:
 class BaseTarget(ABC):
     """What every target is; used as a context manager, and everything done inside becomes visible at its end.
 
-    answers: True where query() knows the project's queries: its state can be asked, and report can read it.
-    Raises TargetUnreachable, TargetRefused.
+    answers: True where its state can be asked (query() knows "picture_vintage", "loaded", "loaded_runs"), and report
+    can read it. history: True where it keeps vintages, and query() knows all queries of the project; without, it has
+    one picture, and publish() only counts. Raises TargetUnreachable, TargetRefused.
     """
 
     answers: ClassVar[bool] = False
+    history: ClassVar[bool] = False
 
     @abstractmethod
     def __init__(self, workspace: Workspace, *, rebuild: bool = False) -> None: ...

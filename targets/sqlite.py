@@ -39,6 +39,7 @@ class Target(BaseTarget):
     """
 
     answers = True
+    history = True
 
     def __init__(self, workspace: Workspace, *, rebuild: bool = False) -> None:
         self.path = workspace.database

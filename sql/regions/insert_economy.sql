@@ -1,0 +1,1 @@
+INSERT INTO economies (Country, ISO3, Subregion) VALUES (?, ?, ?)
