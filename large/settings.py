@@ -46,7 +46,9 @@ def size(text: str) -> int:
 
 
 def sample(text: str) -> str:
-    """Read "1%" or "10000"."""
+    """Read "1%" or "10000"; "" is no sample."""
+    if not text:
+        return ""
     share = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)%", text.strip())
     if (share and 0 < float(share[1]) <= 100) or re.fullmatch(r"[1-9][0-9]{0,11}", text.strip()):
         return text.strip()
