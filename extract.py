@@ -303,6 +303,8 @@ def large_table(stage: Stage, meter: Meter, request: Request, code: str) -> Exit
         peak = pool.peak_memory
     extracting.unchanged_since(table, stamps)
     facts = extracting.facts_of(table, extracting.decide(table, request, chosen.key), utc_now())
+    for text in table.notes:
+        stage.report.warn(text)
     run_id = before.run_id if before else checkpoints.new_run_id(stage.workspace, "table")
     manifest = meter.manifest(run_id=run_id, step_id="extract", parameters=parameters, code=code, facts=facts,
                               inputs={path.name: digest for path, digest in zip(table.files, table.digests, strict=True)},

@@ -25,6 +25,8 @@ from pipeline.stage import Stage
 from pipeline.staging import vintage_folder
 from rules.indicators import MAIN
 from sources import Request
+from sources._files import file_document
+from sources._unpack import is_packed
 from sources.table import LABEL, PACKED, dataset_of
 
 BLOCK = 8 * MIB  # bytes of a block of the survey
@@ -45,7 +47,7 @@ class Table:
     files: Sequence[Path]
     layouts: list[Layout]
     vintage: Vintage
-    blocks: list[list[tuple[int, int, dict[str, Any]]]] = field(default_factory=list)
+    blocks: list[list[tuple[int, int, list[Any]]]] = field(default_factory=list)
     digests: list[str] = field(default_factory=list)
     told: list[dict[str, Any]] = field(default_factory=list)
     owners: list[int] = field(default_factory=list)  # of each told piece, the place of its file
@@ -66,7 +68,7 @@ def opened(request: Request) -> Table:
     """Return the table of --input, its header read. Raises UsageError and SourceNonsense for what is none."""
     from large.cut import layout_of
 
-    layouts = [layout_of(path, request.columns) for path in request.inputs]
+    layouts = [layout_of(file_document(path, {}), path.name, request.columns) for path in request.inputs]
     for path, layout in zip(request.inputs, layouts, strict=True):
         if layout.names != layouts[0].names:
             raise UsageError(f"{path.name} has other columns than {request.inputs[0].name}", where=str(path), safe=SAFE,
@@ -104,7 +106,7 @@ def survey(table: Table, pool: Pool) -> None:
     table.blocks = [[] for _ in table.files]
     for owner, task, told in zip(owners, tasks, pool.all(tasks), strict=True):
         table.blocks[owner].append((task.arguments["start"], task.arguments["end"], told))
-    table.digests = [hashlib.sha256(" ".join(told["sha256"] for *_, told in blocks).encode()).hexdigest()
+    table.digests = [hashlib.sha256(" ".join(told[0] for *_, told in blocks).encode()).hexdigest()
                      for blocks in table.blocks]
 
 
@@ -174,10 +176,13 @@ def quarantine_folder(table: Table) -> str:
 
 def pieces_of(table: Table, number: int, settings: Settings, sample: str) -> list[list[list[int]]] | str:
     """Return the ranges (start, end, first line) of each piece of a file, or why it cannot be cut."""
-    from large.cut import Uncuttable, cut
+    from large.cut import BlockSurvey, Uncuttable, cut
 
     small = min(SAMPLE_PIECE, settings.piece_bytes) if sample else settings.piece_bytes
-    cuts = cut(table.files[number], table.layouts[number], table.blocks[number], small)
+    blocks = [(start, end, BlockSurvey(*told)) for start, end, told in table.blocks[number]]
+    if is_packed(file_document(table.files[number], {})):
+        return "it is packed"
+    cuts = cut(str(table.files[number]), table.layouts[number], blocks, small)
     if isinstance(cuts, Uncuttable):
         return cuts.reason
     ranges = [[piece.start, piece.end, piece.first_line] for piece in cuts]
@@ -260,6 +265,8 @@ def decide(table: Table, request: Request, key: Sequence[str]) -> TablePlan:
         raise GateError(f"{name} has a header and no row under it that can be read"
                         + (f"; {bad:,} are in quarantine" if bad else ""), where=name, safe=SAFE,
                         next_command=f"head -5 {name}")
+    unnamed = sorted({name for each in table.told for name in each["unnamed"]}, key=int)
+    table.notes += [f"Column {int(each) + 1} has cells and no name in the header, and is left out" for each in unnamed]
     return seen.plan_of(table.layout, seen.merge(each["seen"] for each in table.told), name, request.unit, key)
 
 

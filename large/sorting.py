@@ -7,8 +7,9 @@ by their figures. Equal figures part by their keys, so that a range can be cut i
 from __future__ import annotations
 
 import bisect
+import json
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +17,12 @@ import numpy as np
 import pyarrow
 
 from engines import open_table_engine
+from engines._table import Cleaner
 from large.model import MOST_CENTS, Economies, TablePlan
 from large.pieces import checkpointed, read_table, write_batches
 from large.staging import quarantined
 from pipeline.countries import load_identity
-from rules.identity import REGIONS, Identity
+from rules.identity import REGIONS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,8 +42,7 @@ def clean_piece(root: str, folder: str, quarantine: str, number: int, piece: dic
 
     def make() -> dict[str, Any]:
         staged = read_table(Path(root, piece["part"]), piece["sha256"], "extract")
-        cleaned = open_table_engine(engine).clean(staged, meaning, _identity(), _economies(),
-                                                  file=piece["file"], first_line=piece["first_line"])
+        cleaned = _cleaner(engine, json.dumps(plan), piece["file"]).clean(staged, piece["first_line"])
         del staged
         left = quarantined(root, f"{quarantine}/{number:06d}", "transform", cleaned.quarantined)
         table = cleaned.table
@@ -233,11 +234,12 @@ def published(table: pyarrow.Table, plan: TablePlan, economies: Economies) -> py
     return pyarrow.table(arrays, names=["Country", "GDP_USD_billion", "GDP_as_published", *plan.dimensions[1:]])
 
 
-@cache
-def _identity() -> Identity:
-    return load_identity()
+@lru_cache(maxsize=4)
+def _cleaner(engine: str, plan: str, file: str) -> Cleaner:
+    """Return the cleaner of a file, which remembers the names of earlier pieces."""
+    return Cleaner(open_table_engine(engine), TablePlan.of(json.loads(plan)), load_identity(), _economies(), file)
 
 
 @cache
 def _economies() -> Economies:
-    return Economies(_identity().countries())
+    return Economies(load_identity().countries())

@@ -12,6 +12,7 @@ from large.model import Layout
 from large.pieces import checkpointed, write_batches
 from pipeline.parts import write_parts
 from rules.records import Quarantined
+from sources._files import file_document
 from utils import Workspace
 
 if TYPE_CHECKING:
@@ -20,11 +21,11 @@ if TYPE_CHECKING:
     from large.read import RawPiece
 
 
-def survey(path: str, start: int, end: int) -> dict[str, Any]:
-    """Return what large.cut.survey_block finds in these bytes."""
+def survey(path: str, start: int, end: int) -> list[Any]:
+    """Return the fields of the large.cut.BlockSurvey of these bytes."""
     from large.cut import survey_block
 
-    return survey_block(path, start, end).told()
+    return list(survey_block(path, start, end))
 
 
 def stage_piece(root: str, folder: str, quarantine: str, number: int, path: str, name: str,
@@ -56,12 +57,14 @@ def stage_serially(root: str, folder: str, quarantine: str, first: int, path: st
     """Read a file that cannot be cut from its start to its end and stage it piece by piece; returns their facts."""
     from large.read import read_serially
 
-    form, found = Layout.of(layout), []
-    for number, (read, first_line) in enumerate(read_serially(path, form, piece_bytes, name), first):
-        def make(read: RawPiece = read, first_line: int = first_line, number: int = number) -> dict[str, Any]:
-            return keep(root, folder, quarantine, number, [read], form, [first_line])
+    form, found = Layout.of(layout), list[dict[str, Any]]()
+    line = form.header_lines + 1
+    for number, read in enumerate(read_serially(file_document(Path(path), {}), form, name, piece_bytes), first):
+        def make(read: RawPiece = read, line: int = line, number: int = number) -> dict[str, Any]:
+            return keep(root, folder, quarantine, number, [read], form, [line])
 
         found.append(checkpointed(Path(root, folder, f"{number:06d}.json"), f"{identity}/{number}", make))
+        line += read.lines
     return found
 
 
@@ -78,7 +81,7 @@ def keep(root: str, folder: str, quarantine: str, number: int, read: Sequence[Ra
         table = table.slice(0, most)
     files = write_batches(Path(root, folder, f"{number:06d}.arrow"), table.schema, table.to_batches())
     return {"files": files, "rows": table.num_rows, "records": records, "first_line": lines[0] if lines else 1,
-            "lines": sum(each.lines for each in read), "bytes_held": table.nbytes,
+            "lines": sum(each.lines for each in read), "bytes_held": table.nbytes, "unnamed": sorted({name for each in read for name in each.unnamed}),
             "quarantine": quarantined(root, f"{quarantine}/{number:06d}", "extract", bad), "seen": look(table, layout)}
 
 

@@ -99,8 +99,6 @@ def add_extract_options(parser: Parser) -> None:
     parser.lasting("--key", type=names, default=[], metavar="COLUMN[,COLUMN…]",
                    help="what tells the records of a table for --target regions apart (default: every column but the "
                    "value)")
-    parser.lasting("--piece-size", type=settings.size, default=0, metavar="SIZE",
-                   help="bytes of a table for --target regions that are a piece (default: by --memory)")
     add_engine(parser)
     add_target(parser)
     add_work(parser)
@@ -136,6 +134,8 @@ def add_work(parser: Parser) -> None:
          help="processes that work on a table for --target regions (default: one a processor)")
     once(parser, "--memory", type=settings.size, default=settings.size("1G"), metavar="SIZE",
          help="what all processes of a table for --target regions may hold together (default: 1G)")
+    once(parser, "--piece-size", type=settings.size, default=0, metavar="SIZE",
+         help="bytes of a table for --target regions that are a piece (default: by --memory)")
     once(parser, "--sample", type=settings.sample, default="", metavar="1%|N",
          help="the whole of it on a seeded share or number of records, in the workspace's sample/")
 

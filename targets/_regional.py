@@ -113,7 +113,7 @@ def quoted(name: str) -> str:
 
 def ddl(columns: Sequence[Column]) -> str:
     """Return the statements that make the tables of one database."""
-    further = "".join(f",\n    {quoted(each.name)} {each.type} NOT NULL" for each in columns)
+    further = "".join(f",\n    {quoted(each.name)} {each.type}{' NOT NULL' * each.key}" for each in columns)
     key = "".join(f", {quoted(each.name)}" for each in columns if each.key)
     head, _, text = statement("schema").partition("CREATE TABLE")  # the comment at its head names the marks too
     text = text.replace("/*further*/", further, 1).replace("/*key*/", key, 1)

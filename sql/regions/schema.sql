@@ -1,9 +1,10 @@
 -- The database of one region: /*further*/ stands for the columns behind GDP_as_published, Year among them where records
 -- have one, /*key*/ for those of them that tell records apart. The table is its own index: sorted by GDP, largest first.
+-- Columns behind the key are not declared NOT NULL: the integrity check of SQLite 3.40 takes them for null then.
 CREATE TABLE Countries_by_GDP (
     Country          TEXT NOT NULL,
     GDP_USD_billion  REAL NOT NULL,        -- rounded half up to 2 places
-    GDP_as_published REAL NOT NULL         -- billion US dollars, the double nearest to the figure as published
+    GDP_as_published REAL                  -- billion US dollars, the double nearest to the figure as published
     /*further*/,
     PRIMARY KEY (GDP_USD_billion DESC, Country/*key*/)
 ) WITHOUT ROWID;
