@@ -12,11 +12,11 @@ from typing import Any
 from pipeline.documents import RawDocument
 from pipeline.errors import SourceNonsense, UsageError
 from sources._columns import Unclear
+from sources._csv_rows import Bad
 from sources._marks import Marks
 from sources._tables import (
     MOST_KEYS,
     SAFE,
-    Bad,
     Block,
     Recogniser,
     Survey,

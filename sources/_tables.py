@@ -18,20 +18,18 @@ from pipeline.errors import SourceNonsense, UsageError
 from rules.indicators import INDICATORS, canonical
 from rules.records import Quarantined
 from sources._columns import Columns, Unclear
+from sources._csv_rows import Bad, Form, header_extent, lines, records
 from sources._marks import Marks
-from sources._text import HEAD, Decimals, text_stream
+from sources._text import HEAD, Decimals, encoding_of, text_stream
 from sources._unpack import open_unpacked
 
 HEADER_WITHIN = 20  # lines from the top; the World Bank's bulk files have four before the header
-LONGEST_LINE = 1 << 20  # characters; what follows is cut off, which makes the row unreadable and is said so
-BLOCK = 1 << 18  # characters read at a time
 ROWS = 1000  # rows made into columns at a time
 MOST_KEYS = 200_000  # different (vintage, indicator, year, unit, scale)
 JSON_HEAD = 1000  # lines whose keys make the header
 DELIMITERS = ",;\t|"
 SAFE = "nothing was changed"
 
-Bad = Callable[[Quarantined], None]
 Where = Sequence[tuple[int, frozenset[str]]]
 Block = tuple[Sequence[int], Sequence[Sequence[str]]]  # line numbers; the cells, a sequence a column of the header
 Recogniser = Callable[[Sequence[str]], Columns]
@@ -145,10 +143,11 @@ class Delimited(TextTable):
     def __init__(self, document: RawDocument, name: str, recogniser: Recogniser) -> None:
         super().__init__(document, name)
         with self._text() as stream:
-            top = [line for line, _ in zip(_lines(stream, []), range(HEADER_WITHIN), strict=False)]
+            top = [line for line, _ in zip(lines(stream, []), range(HEADER_WITHIN), strict=False)]
         if not any(line.strip() for line in top):
             raise SourceNonsense(f"{name} is empty", where=name, safe=SAFE, next_command=f"ls -l {name}")
         self.delimiter, self.header_ends, self.width = "", 0, 0
+        self.header: list[str] = []
         unclear = [each for each in (self._try(top, mark, recogniser) for mark in DELIMITERS) if each]
         if not self.delimiter:
             raise no_header(name, *max(unclear, key=lambda each: (each[0].found, len(each[1]))))
@@ -168,80 +167,30 @@ class Delimited(TextTable):
                         best = (error, cells)
                     continue
                 self.delimiter, self.header_ends, self.width = delimiter, reader.line_num, len(cells)
+                self.header = cells
                 return None
         except csv.Error as error:
             return best or (Unclear(str(error), 0, ""), [])
         return best
 
     def _records(self, bad: Bad) -> Iterator[tuple[int, Sequence[str]]]:
-        zeros: list[int] = []
         with self._text() as stream:
-            reader = csv.reader(_lines(stream, zeros), delimiter=self.delimiter)
-            before, done, width = 0, False, self.width
-            while not done:
-                try:
-                    while before < self.header_ends:
-                        next(reader)
-                        before = reader.line_num
-                    for row in reader:
-                        line, before = before + 1, reader.line_num
-                        if len(row) == width and not zeros:
-                            yield line, row
-                        elif fault := self._fault(row, zeros):
-                            bad(Quarantined("unreadable row", f"{self.name} line {line}", " | ".join(row)[:500], fault))
-                        elif row:
-                            yield line, row[:width]
-                    done = True
-                except csv.Error as error:
-                    lines = f"line {before + 1}" + (f" to {reader.line_num}" if reader.line_num > before + 1 else "")
-                    bad(Quarantined("unreadable row", f"{self.name} {lines}", "", str(error)))
-                    before = reader.line_num
+            yield from records(stream, Form(self.delimiter, self.width, self.name), bad, skip=self.header_ends)
 
-    def _fault(self, row: list[str], zeros: list[int]) -> str:
-        """Say what is wrong with a row of another shape; "" for a blank one and for empty cells behind the last."""
-        if zeros:
-            zeros.clear()
-            return "a zero byte in the row"
-        if not any(row) or (len(row) == 1 and not row[0].strip()):
-            row.clear()
-            return ""
-        if len(row) > self.width and not any(row[self.width :]):
-            return ""
-        return f"{len(row)} cells under a header of {self.width}"
+    @property
+    def encoding(self) -> str:
+        """The encoding of the text, told by its first MiB."""
+        return encoding_of(self.head, whole=len(self.head) < HEAD)
 
+    def header_lines(self) -> int:
+        """Return how many lines stand before the first record."""
+        with self._text() as stream:
+            return header_extent(stream, self.delimiter, self.header_ends)
 
-def _lines(stream: io.TextIOWrapper, zeros: list[int]) -> Iterator[str]:
-    """Yield lines of bounded length, read in blocks; a zero byte is noted in `zeros` before its line is yielded."""
-    rest = ""
-    while block := stream.read(BLOCK):
-        text = rest + block
-        cut = text.rfind("\n") + 1 or text.rfind("\r", 0, -1) + 1
-        if cut == 0 and len(text) >= LONGEST_LINE:
-            yield text[:LONGEST_LINE] + "\n"
-            rest = _after_line(stream)
-            continue
-        rest = text[cut:]
-        if "\0" in text:
-            yield from _noting_zeros(text[:cut], zeros)
-        else:
-            yield from io.StringIO(text[:cut], newline="")
-    yield from _noting_zeros(rest, zeros)
-
-
-def _noting_zeros(text: str, zeros: list[int]) -> Iterator[str]:
-    for line in io.StringIO(text, newline=""):
-        if "\0" in line:
-            zeros.append(1)
-        yield line
-
-
-def _after_line(stream: io.TextIOWrapper) -> str:
-    """Read on to the end of a line and return what was read of the next ones."""
-    while block := stream.read(BLOCK):
-        cut = block.find("\n") + 1 or block.find("\r", 0, -1) + 1
-        if cut:
-            return block[cut:]
-    return ""
+    def top(self, count: int) -> str:
+        """Return the first lines of the text, their ends included."""
+        with self._text() as stream:
+            return "".join(islice(lines(stream, []), count))
 
 
 class JsonLines(TextTable):
@@ -271,7 +220,7 @@ class JsonLines(TextTable):
         # One decoder for all lines: json.loads with these options makes a new one for each, which takes twice as long.
         decode = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str).decode
         with self._text() as stream:
-            for number, line in enumerate(_lines(stream, zeros), 1):
+            for number, line in enumerate(lines(stream, zeros), 1):
                 if not line.strip():
                     continue
                 try:

@@ -1,0 +1,137 @@
+"""A file of delimited text by one process, for what cannot be cut: packed, of another encoding, with stray quotes.
+
+Where it is well formed it goes as fast as pieces do; from the first record on that cannot be trusted, the csv module
+reads the rest.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from large.cut import ASCII_FIRST, LONGEST_RECORD, NEWLINE, QUOTE, STEP, head_of
+from large.model import Layout
+from large.read import RawPiece, Untrusted, numbered, read_piece
+from pipeline.documents import RawDocument
+from rules.records import Quarantined
+from sources._csv_rows import Form, records
+from sources._text import errors_of
+from sources._unpack import open_unpacked
+
+
+def read_serially(document: RawDocument, layout: Layout, name: str, piece_bytes: int) -> Iterator[RawPiece]:
+    """Yield what is in a file, piece by piece, whatever it is: packed, of any encoding, with quotes of any kind.
+
+    Memory is that of a piece: a longer line is cut off and refused. Raises SourceNonsense for damaged packing.
+    """
+    with open_unpacked(document, name) as packed:
+        if layout.encoding in ASCII_FIRST:
+            packed.read(layout.header_ends)
+            source, waiting = packed, b""
+        else:
+            source = io.BufferedReader(_Recoded(packed, layout.encoding), STEP)
+            _, waiting = head_of(source, layout.header_lines)
+            layout = replace(layout, encoding="utf-8")
+        yield from _pieces(source, waiting, layout, name, piece_bytes)
+
+
+def _pieces(source: BinaryIO, waiting: bytes, layout: Layout, name: str, piece_bytes: int) -> Iterator[RawPiece]:
+    line = layout.header_lines + 1
+    while True:
+        block = source.read(piece_bytes)
+        data = waiting + block
+        end = _last_record_end(data) if block else len(data)
+        if data and (not end and len(data) > piece_bytes + LONGEST_RECORD):
+            yield from _by_csv_module(_Joined(data, source), layout, name, line, piece_bytes)
+            return
+        if end:
+            try:
+                piece = read_piece(data[:end], layout, line, name)
+            except Untrusted:
+                yield from _by_csv_module(_Joined(data, source), layout, name, line, piece_bytes)
+                return
+            yield piece
+            line += piece.lines
+        waiting = data[end:]
+        if not block:
+            return
+
+
+def _last_record_end(data: bytes) -> int:
+    """Return where the last whole record ends, 0 where there is none."""
+    if QUOTE not in data:
+        return data.rfind(b"\n") + 1
+    last, inside = 0, False
+    for at in range(0, len(data), STEP):
+        cells = np.frombuffer(data, np.uint8, min(STEP, len(data) - at), at)
+        within = np.bitwise_xor.accumulate(cells == QUOTE) ^ inside
+        inside = bool(within[-1])
+        ends = np.flatnonzero((cells == NEWLINE) & ~within)
+        last = at + int(ends[-1]) + 1 if len(ends) else last
+    return last
+
+
+def _by_csv_module(source: io.RawIOBase, layout: Layout, name: str, line: int, piece_bytes: int) -> Iterator[RawPiece]:
+    """Yield the rest of a file as the csv module reads it."""
+    encoding = "utf-8" if layout.encoding.startswith("utf-8") else layout.encoding
+    text = io.TextIOWrapper(io.BufferedReader(source, STEP), encoding, errors_of(encoding), newline="")
+    form, size = Form(layout.delimiter, len(layout.names), name), 0
+    bad: list[Quarantined] = []
+    rows: list[tuple[int, Sequence[str]]] = []
+    for number, row in records(text, form, bad.append, first=line):
+        rows.append((number, row))
+        size += sum(map(len, row)) + 8 * len(row)
+        if size >= piece_bytes:
+            yield numbered(rows, layout, line, list(bad))
+            line, size = number + 1, 0
+            bad.clear()
+            rows.clear()
+    yield numbered(rows, layout, line, bad)
+
+
+class _Bytes(io.RawIOBase):
+    """Bytes that something yields, as a stream; some are there from the begin."""
+
+    def __init__(self, waiting: bytes) -> None:
+        self._waiting = memoryview(waiting)
+
+    def readable(self) -> bool:
+        return True
+
+    def more(self, size: int) -> bytes:
+        """Return the next bytes, about so many; none at the end."""
+        raise NotImplementedError
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._waiting:
+            self._waiting = memoryview(self.more(len(buffer)))
+        count = min(len(buffer), len(self._waiting))
+        buffer[:count] = self._waiting[:count]
+        self._waiting = self._waiting[count:]
+        return count
+
+
+class _Joined(_Bytes):
+    """Bytes that were read already, and the stream that they are of."""
+
+    def __init__(self, waiting: bytes, source: BinaryIO) -> None:
+        super().__init__(waiting)
+        self._source = source
+
+    def more(self, size: int) -> bytes:
+        return self._source.read(size)
+
+
+class _Recoded(_Bytes):
+    """A text of any encoding as UTF-8."""
+
+    def __init__(self, source: BinaryIO, encoding: str) -> None:
+        super().__init__(b"")
+        self._text = io.TextIOWrapper(source, encoding, errors_of(encoding), newline="")
+
+    def more(self, size: int) -> bytes:
+        return self._text.read(size).encode()
