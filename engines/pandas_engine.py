@@ -15,6 +15,7 @@ import pandas as pd
 
 from engines import CleanBatch, CleanJob, digest_of, plain_indicator
 from engines._columns import Column, Flags, Numbers, Objects, crossed, merged, numbered, objects, paired, ranks
+from engines._fates import EMPTY, EXACT, FATES, GROUP, NO_NUMBER, NO_UNIT, NO_YEAR, RULES, STAYS, STRANGER, SUPERSEDED
 from pipeline.parts import read_rows
 from rules import cleaning, gates
 from rules.gates import Census
@@ -23,11 +24,6 @@ from rules.indicators import INDICATORS, MAIN
 from rules.records import ACTUAL, FORECAST, CleanRecord, Quarantined, StagedRecord
 from rules.records import AGGREGATE as STATUS_AGGREGATE
 
-# What becomes of a row: a number, and what the balance calls it.
-STAYS, GROUP, STRANGER, EMPTY, NO_NUMBER, NO_YEAR, NO_UNIT, EXACT, SUPERSEDED = range(9)
-FATES = ("out", "set aside: aggregate", "quarantined", "set aside: no value", "quarantined", "quarantined",
-         "quarantined", "duplicate: exact", "duplicate: superseded")
-RULES = {STRANGER: "identity", NO_NUMBER: "number", NO_YEAR: "year", NO_UNIT: "unit", SUPERSEDED: "superseded"}
 FORECASTS = {ACTUAL: "0", FORECAST: "1"}
 
 

@@ -50,6 +50,12 @@ _CURRENCY = re.compile(rf"([+-]?)(?:US\$|USD|\$)[{SPACES}]*", re.IGNORECASE)
 _NOTHING = frozenset({"", "n/a", "na", "n.a", "n.a.", "nan", "none", "null", "nil", "not available", ".", "..", "...",
                       "…"})
 _CANONICAL = re.compile(r"-?(?:[1-9][0-9]{0,14}|0)(?:\.[0-9]{0,14}[1-9])?")
+# Figures that parse_number reads as they stand, where the decimal mark is the point: a minus, digits without leading
+# zeros, a point and digits; of at most PLAIN_LENGTH characters, so that they have 15 digits at most, which a double and
+# an int64 hold. An engine may read them without Python: the integer of the digits, and how many follow the point. The
+# pattern is for the whole text, and for any dialect of regular expressions.
+PLAIN_SHAPE = r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,13})?"
+PLAIN_LENGTH = 16
 _PLAIN = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
 _GROUPED = re.compile(rf"[+-]?[1-9][0-9]{{0,2}}(?:,|({_THOUSANDS}))[0-9]{{3}}(?:(?(1)\1|,)[0-9]{{3}})*(?:\.[0-9]*)?")
 _NOT_DIGITS = re.compile(rf",|{_THOUSANDS}")
@@ -211,6 +217,15 @@ def places_of(indicator: str, unit: str, scale: str) -> int | str:
     if len(spoken) > 1:
         return f"the unit {unit[:SHOWN]!r} and the scale {scale[:SHOWN]!r} contradict each other"
     return max(spoken, default=0) - (known.exponent if known else 0)
+
+
+_WRITTEN_YEAR = re.compile(r"(?:YR)?([0-9]{4})(?:\.0+)?")
+
+
+def written_year(text: str) -> str:
+    """Return the year of a table's cell as year_of reads it: "YR2024" and "2024.0" are "2024"; others are untouched."""
+    found = _WRITTEN_YEAR.fullmatch(text.strip())
+    return found[1] if found else text
 
 
 def year_of(text: str) -> int | None:

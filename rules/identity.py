@@ -223,8 +223,12 @@ class Identity:
 
     # --- for people ---------------------------------------------------------------------------------------------
 
-    def explain(self, code: str, name: str) -> str:
-        """Return one sentence on what a code and a name mean or why they mean nothing, for the quarantine."""
+    def explain(self, code: str, name: str, *, suggest: bool = True) -> str:
+        """Return one sentence on what a code and a name mean or why they mean nothing, for the quarantine.
+
+        suggest: name the closest known name of an unknown one. It costs some hundred microseconds a name: not for the
+        millions of names that a large table may hold.
+        """
         meaning = self.resolve(code, name)
         shown = _shown(code, name)
         if meaning:
@@ -239,7 +243,7 @@ class Identity:
                     f"the name means {self._described(by_name[0])}")
         if by_code:
             return f"{shown}: could be {self._described(by_code[0][0])}, but no known name says so"
-        near = self._near(name) or self._near(code)
+        near = suggest and (self._near(name) or self._near(code))
         return f"{shown}: unknown" + ("; closest known name: {} ({})".format(*near[0]) if near else "")
 
     def _described(self, meaning: str) -> str:

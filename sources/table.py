@@ -22,6 +22,7 @@ from history.calendar import first_day, last_actual_year, parse_printing, status
 from history.model import GIVEN, OBSERVED, STATED, Scope, Vintage
 from pipeline.documents import RawDocument
 from pipeline.errors import SourceNonsense, UsageError
+from rules.cleaning import written_year
 from rules.indicators import DEFAULT, INDICATORS, MAIN
 from rules.records import UNKNOWN, Quarantined, StagedRecord
 from sources import ALL, BaseSource, Request, VintageBatch
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
 LABEL = re.compile(r"[0-9A-Za-z][0-9A-Za-z._+-]{0,63}?(?:\+[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9A-Z:.+-]{1,32})?)?")
 MIDNIGHT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]00:00:00(?:\.0+)?(?:Z|\+00:00)?")
-YEAR = re.compile(r"(?:YR)?([0-9]{4})(?:\.0+)?")
 CODE = re.compile(r"[A-Z]{3}|[0-9]{3}|GX?[0-9]{2,5}")  # the last are the IMF's groups since October 2025
 MOST_VINTAGES = 500  # the file is read once for each
 PARQUET_MAGIC = b"PAR1"
@@ -144,7 +144,7 @@ class _File:
         self.indicators = self._indicators()
         self.kinds = self._kinds()
         self.decimal_mark = self._decimal_mark()
-        self.years = {text: _year(text) for text in {key[2] for key in self.survey.keys}}
+        self.years = {text: written_year(text) for text in {key[2] for key in self.survey.keys}}
         self.spoken = self._spoken()
 
     def _next(self, options: str) -> str:
@@ -352,8 +352,3 @@ class _File:
 @lru_cache(maxsize=1 << 16)
 def _status(year: str, last: str) -> str:
     return status_of(int(year), last_actual_year(last)) if year.isascii() and year.isdigit() else UNKNOWN
-
-
-def _year(text: str) -> str:
-    found = YEAR.fullmatch(text.strip())
-    return found[1] if found else text

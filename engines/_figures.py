@@ -1,0 +1,165 @@
+"""The column of figures of a large table: texts -> exact decimals -> cents and doubles, once for all engines.
+
+A figure of at most 15 digits is an integer and a number of decimals, and all that is done with it is exact in 64 bits.
+A longer one is moved and rounded by rules.cleaning.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from engines import TableEngine
+from engines._arrow import Array, Numbers, array_of
+from large.model import MOST_CENTS
+from rules import cleaning
+from rules.cleaning import Number
+
+Flags = np.ndarray[Any, np.dtype[np.bool_]]
+
+MOST_PLACES = 9  # that a figure is moved by: dollars are -9
+_MOST_DECIMALS = 13  # with MOST_PLACES 22, the largest power of ten that a double holds exactly
+_SHORT = 10**15  # below it an integer has 15 digits at most
+_FIGURE, _EMPTY, _FAULT, _LONG = range(4)
+_TENS = 10 ** np.arange(17, dtype=np.int64)
+_DOUBLE_TENS = np.array([float(10**power) for power in range(23)])
+
+
+class Figures(NamedTuple):
+    """Figures of a column, a value a row: digits / 10**decimals in the unit of the cell.
+
+    empty: the cell says that there is no figure. faulty: it is none. long: `texts[text_at[at]]` is the canonical text
+    of row rows[at], whose digits and decimals do not hold it.
+    """
+
+    digits: Numbers
+    decimals: Array
+    empty: Flags | None = None
+    faulty: Flags | None = None
+    rows: Numbers = np.empty(0, dtype=np.int64)
+    text_at: Numbers = np.empty(0, dtype=np.int64)
+    texts: list[str] = []  # noqa: RUF012  never changed
+
+
+class Scaled(NamedTuple):
+    """Figures in billions of dollars, a value a row; 0 where there is none.
+
+    cents: hundredths, rounded half up. published: the double nearest to the figure. too_large: it has MOST_CENTS or
+    more. long: it has more than 15 digits.
+    """
+
+    cents: Numbers
+    published: Array
+    too_large: Flags | None
+    long: Flags | None
+
+
+# --- reading ------------------------------------------------------------------------------------------------------
+
+
+def read(engine: TableEngine, texts: pa.Array, mark: str, percent: Flags | None) -> Figures:
+    """Read a column of figures. mark: the decimal mark. percent: whether the row's unit is percent, None: nowhere."""
+    plain = engine.plain(texts) if mark == "." else None
+    if plain is None:
+        rows = None
+    else:
+        rows = np.flatnonzero(~plain.read)
+        if not len(rows):
+            return Figures(plain.digits, plain.decimals)
+    some = texts if rows is None else texts.take(array_of(rows))
+    states, digits, decimals, at, numbers = _by_text(engine, some, mark, percent if rows is None or percent is None
+                                                     else percent[rows])
+    long = np.flatnonzero(states == _LONG)
+    texts_at, texts_long = at[long], [number.text for number in numbers]
+    if plain is None or rows is None:
+        return Figures(digits, decimals, states == _EMPTY, states == _FAULT, long, texts_at, texts_long)
+    plain.digits[rows], plain.decimals[rows] = digits, decimals
+    empty, faulty = np.zeros(len(texts), dtype=bool), np.zeros(len(texts), dtype=bool)
+    empty[rows], faulty[rows] = states == _EMPTY, states == _FAULT
+    return Figures(plain.digits, plain.decimals, empty, faulty, rows[long], texts_at, texts_long)
+
+
+def _by_text(engine: TableEngine, texts: pa.Array, mark: str,
+             percent: Flags | None) -> tuple[Array, Numbers, Numbers, Array, list[Number]]:
+    """Read each distinct text; return states, digits and decimals of the rows, and their places among the numbers."""
+    codes, distinct = engine.numbered(texts)
+    numbers = [cleaning.parse_number(text, mark) for text in distinct]
+    if percent is not None and percent.any():
+        codes = _read_percentages(codes, distinct, numbers, mark, percent)
+    parts = [_parts(number) for number in numbers]
+    states, digits, decimals = (np.array(part, dtype=np.int64)[codes] for part in
+                                (zip(*parts, strict=True) if parts else ((), (), ())))
+    return states, digits, decimals, codes, numbers
+
+
+def _read_percentages(codes: Array, distinct: list[str], numbers: list[Number], mark: str, percent: Flags) -> Array:
+    """Read texts with a percent sign again, as rows in percent have them; add them to numbers, return all codes."""
+    again = np.arange(len(distinct), dtype=np.int64)
+    for at, text in enumerate(distinct):
+        if "%" in text:
+            again[at] = len(numbers)
+            numbers.append(cleaning.parse_number(text, mark, percent=True))
+    return np.where(percent, again[codes], codes)
+
+
+def _parts(number: Number) -> tuple[int, int, int]:
+    """Return state, digits and decimals of a figure."""
+    if number.fault or not number.text:
+        return (_FAULT if number.fault else _EMPTY), 0, 0
+    whole, _, fraction = number.text.partition(".")
+    digits = int(whole + fraction)
+    if abs(digits) >= _SHORT or len(fraction) > _MOST_DECIMALS:
+        return _LONG, 0, 0
+    return _FIGURE, digits, len(fraction)
+
+
+# --- moving and rounding ------------------------------------------------------------------------------------------
+
+
+def scaled(figures: Figures, places: Numbers) -> Scaled:
+    """Return the figures moved by so many places (-MOST_PLACES to MOST_PLACES; one for all rows, or a row each)."""
+    digits = figures.digits
+    power = places - (figures.decimals if figures.decimals.any() else 0)  # published = digits * 10**power
+    up, down = np.clip(power, 0, 22), np.clip(-power, 0, 22)
+    published = digits * _DOUBLE_TENS[up] / _DOUBLE_TENS[down]  # one of the two is 1: rounded once
+    too_large: Flags | None = np.abs(digits) * _DOUBLE_TENS[np.clip(power + 2, 0, 16)] >= MOST_CENTS
+    if too_large is not None and not too_large.any():
+        too_large = None
+    cents = _cents(digits if too_large is None else np.where(too_large, 0, digits), power + 2)
+    if not len(figures.rows):
+        return Scaled(cents, published, too_large, None)
+    return _with_long(figures, places, Scaled(cents, published, too_large, None))
+
+
+def _cents(digits: Numbers, power: Array) -> Numbers:
+    """Return digits times 10**power, rounded half up away from zero; below 10**15 whatever 16 digits are cut off."""
+    size: Numbers = np.abs(digits) * _TENS[np.clip(power, 0, 16)]
+    if (power < 0).any():
+        unit = _TENS[np.clip(-power, 0, 16)]
+        size = (size + unit // 2) // unit
+    return np.where(digits < 0, -size, size) if (digits < 0).any() else size
+
+
+def _with_long(figures: Figures, places: Numbers, short: Scaled) -> Scaled:
+    """Return the figures with those that are exact as text only; each distinct one is moved once."""
+    count = len(short.cents)
+    cents, published = short.cents.copy(), short.published.copy()
+    too_large = np.zeros(count, dtype=bool) if short.too_large is None else short.too_large
+    long = np.zeros(count, dtype=bool)
+    moved = np.broadcast_to(places, count)[figures.rows]
+    pairs, at = np.unique(figures.text_at * 100 + moved + 50, return_inverse=True)
+    found = [_exactly(figures.texts[pair // 100], pair % 100 - 50) for pair in pairs.tolist()]
+    for column, values in zip((cents, published, too_large, long), zip(*found, strict=True), strict=True):
+        column[figures.rows] = np.array(values, dtype=column.dtype)[at]
+    return Scaled(cents, published, too_large, long)
+
+
+def _exactly(text: str, places: int) -> tuple[int, float, bool, bool]:
+    """Return cents, billions, whether it is too large and whether it is long, of a canonical text."""
+    cents = int(cleaning.half_up(cleaning.shifted(text, places + 2), 0))
+    long = len(text.replace(".", "").strip("-0")) > 15
+    if abs(cents) >= MOST_CENTS:
+        return 0, 0.0, True, long
+    return cents, float(cleaning.shifted(text, places)), False, long
