@@ -27,7 +27,7 @@ from questions.picture import REGION_HEADS, rounded
 from reports.tables import Report, Row, Table
 from rules.identity import REGIONS
 from targets._regional import MAKE, column_names, file_of, picture_of, read_only, statement
-from targets.regions import folder_of
+from targets.regions import PICTURE_COLUMNS, folder_of
 from utils import Workspace
 
 WORLD_TOP = 100  # records of the world's list
@@ -139,11 +139,11 @@ def _open(folder: Path, region: str, stack: ExitStack) -> Base:
         columns = [row[1] for row in db.execute("PRAGMA table_info(Countries_by_GDP)")]
         return Base(region, db, picture_of(db), columns)
     except sqlite3.Error as error:
-        raise _damaged(path, error) from error
+        raise _damaged(path.name, error) from error
 
 
-def _damaged(path: Path, error: sqlite3.Error) -> TargetRefused:
-    return TargetRefused(f"{path.name} cannot be read: {error}", where=str(path), safe=SAFE, next_command=MAKE)
+def _damaged(names: str, error: sqlite3.Error) -> TargetRefused:
+    return TargetRefused(f"{names} cannot be read: {error}", where="sqliteDB/regions", safe=SAFE, next_command=MAKE)
 
 
 def _ask(base: Base, wanted: Wanted) -> None:
@@ -154,7 +154,7 @@ def _ask(base: Base, wanted: Wanted) -> None:
         base.five = base.db.execute(wanted.text("top_five"), wanted.parameters()).fetchone()
         base.largest = base.db.execute(wanted.text("largest"), wanted.parameters(top=WORLD_TOP)).fetchall()
     except sqlite3.Error as error:
-        raise _damaged(Path(file_of(base.region)), error) from error
+        raise _damaged(file_of(base.region), error) from error
 
 
 # --- the answers merged ---------------------------------------------------------------------------------------------
@@ -182,7 +182,11 @@ def report_names(columns: Sequence[str]) -> list[str]:
 def _records(bases: Sequence[Base], wanted: Wanted, most: int | None) -> Iterator[Row]:
     """Yield the records of --min-gdp and more, largest first, read while they are asked for."""
     parameters = wanted.parameters(top=most)
-    return islice(merged(bases, [base.db.execute(wanted.text("records_from"), parameters) for base in bases]), most)
+    try:
+        found = [base.db.execute(wanted.text("records_from"), parameters) for base in bases]
+        yield from islice(merged(bases, found), most)
+    except sqlite3.Error as error:
+        raise _damaged(" or ".join(file_of(base.region) for base in bases), error) from error
 
 
 def _told(bases: Sequence[Base], wanted: Wanted, *, for_people: bool) -> Answer:
@@ -193,7 +197,7 @@ def _told(bases: Sequence[Base], wanted: Wanted, *, for_people: bool) -> Answer:
     vintage = staging.described(_vintage(first.told), first.told["channel"])
     title = vintage + (f", {wanted.year}" if wanted.year else "") if first.told["dataset"] else "no GDP yet"
     screen = rows[:MOST] if for_people else []
-    told = _tables(bases, wanted, screen, title, "economies" if small else "records")
+    told = _tables(bases, wanted, screen, title, "economies" if _is_picture(first.columns) else "records")
     notes = _notes(bases, wanted)
     if for_people and len(screen) < min(count, wanted.top or count):
         notes.append(f"{len(screen):,} of {count:,} are shown; --format csv and json have all.")
@@ -216,6 +220,11 @@ def _tables(bases: Sequence[Base], wanted: Wanted, shown: Sequence[Row], title: 
     if world != shown:
         found.append(Table("world", f"The {len(world)} largest of the world: {title}", world, heads))
     return found
+
+
+def _is_picture(columns: Sequence[str]) -> bool:
+    """Tell whether there is a row an economy, and not many."""
+    return set(columns[3:]) == {each.name for each in PICTURE_COLUMNS}
 
 
 def _vintage(told: Mapping[str, Any]) -> Vintage:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -115,9 +116,9 @@ def ddl(columns: Sequence[Column]) -> str:
     """Return the statements that make the tables of one database."""
     further = "".join(f",\n    {quoted(each.name)} {each.type}{' NOT NULL' * each.key}" for each in columns)
     key = "".join(f", {quoted(each.name)}" for each in columns if each.key)
-    head, _, text = statement("schema").partition("CREATE TABLE")  # the comment at its head names the marks too
-    text = text.replace("/*further*/", further, 1).replace("/*key*/", key, 1)
-    return f"{head}CREATE TABLE{text}"
+    put = {"/*further*/": further, "/*key*/": key}
+    _, create_table, text = statement("schema").partition("CREATE TABLE")  # the comment before it names the marks too
+    return create_table + re.sub(r"/\*[a-z]+\*/", lambda mark: put[mark[0]], text)  # one pass: a name may be a mark
 
 
 @cache
