@@ -119,6 +119,7 @@ def large_table(stage: Stage, meter: Meter, before: Manifest, origin: Manifest) 
         peak = pool.peak_memory
         for path in made:
             path.rename(target.building() / path.name)
+    loading.clear(stage.workspace.root, before)
     if long:
         stage.report.note(long)
     checkpoints.let_through(stage.workspace, before.run_id)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -82,6 +84,13 @@ def _reader(root: str, parts: Sequence[Sequence[Any]]) -> pyarrow.RecordBatchRea
 def work_of(manifest: Manifest) -> str:
     """Return the folder in which a run's databases are made, relative to the workspace."""
     return f"{WORK}/{manifest.run_id}/regions"
+
+
+def clear(root: Path, manifest: Manifest) -> None:
+    """Remove the folder in which a run's databases were made."""
+    shutil.rmtree(root / WORK / manifest.run_id, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        (root / WORK).rmdir()
 
 
 def columns_of(plan: TablePlan) -> list[Column]:

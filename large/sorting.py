@@ -184,7 +184,7 @@ def last_of_keys(paths: Sequence[str], number: int, plan: TablePlan, engine: str
     figure: repeats of one figure meet in one share, and what is left of each share is little.
     """
     keep = open_table_engine(engine).keep_last
-    if shares == 1:
+    if shares <= 1:
         return keep(batch_of(paths, number), plan.key)
     left, exact, superseded = list[pyarrow.Table](), 0, 0
     for share in range(shares):

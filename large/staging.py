@@ -55,7 +55,7 @@ def stage_piece(root: str, folder: str, quarantine: str, number: int, path: str,
 def stage_serially(root: str, folder: str, quarantine: str, first: int, path: str, name: str, layout: dict[str, Any],
                    identity: str, piece_bytes: int) -> list[dict[str, Any]]:
     """Read a file that cannot be cut from its start to its end and stage it piece by piece; returns their facts."""
-    from large.read import read_serially
+    from large.serial import read_serially
 
     form, found = Layout.of(layout), list[dict[str, Any]]()
     line = form.header_lines + 1

@@ -24,7 +24,7 @@ from rules.identity import REGIONS
 WORK = "results/work"  # pieces between two steps, of one run; gone when its transform is done
 ROW_OVERHEAD = 16  # bytes of a clean row's texts beyond what they were as staged
 PIECES_AT_ONCE = 3  # pieces whose rows make a partition or a range
-LEAST_AT_ONCE = 1_000
+LEAST_AT_ONCE = 100
 TASKS = "large.sorting:"
 
 
