@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pyarrow as pa
 
 Numbers = np.ndarray[Any, np.dtype[np.int64]]
 Array = np.ndarray[Any, Any]
+BLOCK = 4096  # texts that are Python's own at once
 
 
 def whole(column: pa.ChunkedArray | pa.Array) -> pa.Array:
@@ -43,6 +45,12 @@ def is_text(column: pa.ChunkedArray | pa.Array) -> bool:
     """Tell whether a column is one of texts."""
     kind = column.type
     return bool(pa.types.is_large_string(kind) or pa.types.is_string(kind) or pa.types.is_string_view(kind))
+
+
+def each_of(texts: pa.Array) -> Iterator[str]:
+    """Yield texts one after another."""
+    for begin in range(0, len(texts), BLOCK):
+        yield from texts.slice(begin, BLOCK).to_pylist()
 
 
 def taken(column: pa.ChunkedArray | pa.Array, rows: Numbers) -> pa.Array:
