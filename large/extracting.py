@@ -199,7 +199,8 @@ def sampled(ranges: Sequence[list[int]], sample: str, size: int) -> list[list[in
         count = math.ceil(len(ranges) * float(sample[:-1]) / 100)
     else:
         count = math.ceil(int(sample) * MOST_RECORD / max(size / max(len(ranges), 1), 1))
-    chosen = random.Random(SEED).sample(range(len(ranges)), min(max(count, min(LEAST_RANGES, len(ranges))), len(ranges)))
+    count = min(max(count, LEAST_RANGES), len(ranges))
+    chosen = random.Random(SEED).sample(range(len(ranges)), count)
     return [ranges[at] for at in sorted(chosen)]
 
 

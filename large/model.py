@@ -1,4 +1,4 @@
-"""What a large table is made of: its layout, what its columns mean, its economies. Facts only, all of them JSON-able."""
+"""What a large table is made of: its layout, what its columns mean, its economies. Facts only, all JSON-able."""
 
 from __future__ import annotations
 
@@ -137,8 +137,3 @@ class Economies:
     def of_region(self, region: str) -> list[Country]:
         """Return those of a region."""
         return [country for country in self.known if country.region == region]
-
-
-def file_of(region: str) -> str:
-    """Return the file name of a region's database: "North America" is North_America.db."""
-    return region.replace(" ", "_") + ".db"

@@ -1,7 +1,7 @@
 """Tasks of transform: clean a piece, keep the last row of each key of a partition, sort a range.
 
-Rows go by a hash of their key first and by (region, GDP, key) second: duplicates are decided before rows of one key part
-by their figures. Equal figures part by their keys, so that a range can be cut inside one value.
+Rows go by a hash of their key first and by (region, GDP, key) second: duplicates are decided before rows of one key
+part by their figures. Equal figures part by their keys, so that a range can be cut inside one value.
 """
 
 from __future__ import annotations
@@ -125,7 +125,8 @@ def ranges_of(table: pyarrow.Table, plan: TablePlan, economies: Economies, bound
     inside = np.flatnonzero((starts[found] == rough) & np.array([len(each) > 1 for each in boundaries])[found])
     if len(inside):
         found[inside] = _by_whole_key(table, plan, inside, rough[inside], starts, boundaries)
-    return found.astype(np.uint16)
+    ranges: NDArray[np.uint16] = found.astype(np.uint16)
+    return ranges
 
 
 def _rough(region: Any, cents: Any) -> Any:
