@@ -40,11 +40,14 @@ def fill_region(root: str, folder: str, region: str, parts: Sequence[Sequence[An
     path.parent.mkdir(parents=True, exist_ok=True)
     half = path.with_name(f".{path.name}-half0000.tmp")  # a name that a sweep knows as half-written
     half.unlink(missing_ok=True)
-    known = load_identity()
-    create(half, region, [Column(*each) for each in columns],
-           Facts(**{**facts, "vintage": Vintage(**facts["vintage"])}), known.countries())
-    finish(half, fill(half, _reader(root, parts)) if parts else _nothing())
-    half.replace(path)
+    try:
+        create(half, region, [Column(*each) for each in columns],
+               Facts(**{**facts, "vintage": Vintage(**facts["vintage"])}), load_identity().countries())
+        finish(half, fill(half, _reader(root, parts)) if parts else _nothing())
+        half.replace(path)
+    except BaseException:
+        half.unlink(missing_ok=True)  # the disk may be full: what cannot be used makes room
+        raise
     with beside(note) as stream:
         stream.write(json.dumps(identity).encode())
     return {"region": region, "reused": False}

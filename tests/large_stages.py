@@ -13,7 +13,7 @@ import load
 import transform
 from large import pool
 from pipeline.events import Reporter
-from pipeline.stage import Stage
+from pipeline.stage import Stage, _named
 from tests.project import manifest
 from utils import Workspace
 
@@ -37,7 +37,10 @@ def run_stages(monkeypatch: pytest.MonkeyPatch, inputs: Sequence[Path], workspac
         parser = STAGES[name].build_parser()
         words = [word for pair in pairs if pair[0] in parser._option_string_actions for word in pair]
         stage = Stage(name, parser.parse_args(words), Workspace(workspace), Reporter(name, []))
-        assert STAGES[name].body(stage) == 0
+        try:
+            assert STAGES[name].body(stage) == 0
+        except OSError as error:
+            raise _named(error) from error
 
 
 def quarantine(workspace: Path) -> list[tuple[str, ...]]:
