@@ -8,33 +8,35 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
+from typing import BinaryIO
 
 if "--workers" in sys.argv:  # read before Polars is: it makes its threads when it is imported
     os.environ["POLARS_MAX_THREADS"] = sys.argv[sys.argv.index("--workers") + 1]
 
 import polars as pl
-from _common import REASONS, REGIONS, Job, finish, job, write_all
+from _common import REASONS, REGIONS, finish, job, write_all
 
 SCHEMA = {"country": pl.String, "year": pl.Int16, "record": pl.Int64, "gdp_usd_million": pl.String}
 KEPT = len(REASONS)
 
 
-def countries(work: Job) -> tuple[pl.DataFrame, pl.DataFrame]:
+def countries(path: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the countries (id, country, region as a number) and every name with its id."""
-    names = pl.read_csv(work.names)
+    names = pl.read_csv(path)
     known = (names.filter(pl.col("aggregate") == 0).select("country", "region").unique().sort("country")
              .with_row_index("id").with_columns(
                  pl.col("id").cast(pl.UInt16), pl.col("region").cast(pl.Enum(REGIONS)).to_physical()))
     return known, names.join(known, on="country", how="left").select("name", "id", "aggregate")
 
 
-def cleaned(work: Job, names: pl.DataFrame) -> pl.DataFrame:
+def cleaned(source: Path | BinaryIO, names: pl.DataFrame, header: bool = True) -> pl.DataFrame:
     """Return the rows in the file's order: id, year, record, millions, fate (a place in REASONS, KEPT for good ones)."""
     text = pl.col("gdp_usd_million").fill_null("")
     number = pl.col("gdp_usd_million").cast(pl.Int64, strict=False)
     fate = (pl.when(pl.col("aggregate") == 1).then(0).when(pl.col("aggregate").is_null()).then(1)
             .when(text.is_in(["", "n/a"])).then(2).when(number.is_null()).then(3).otherwise(KEPT).cast(pl.UInt8))
-    lines = pl.scan_csv(work.input, schema=SCHEMA)
+    lines = pl.scan_csv(source, schema=SCHEMA, has_header=header)
     joined = lines.join(names.lazy(), left_on="country", right_on="name", how="left", maintain_order="left")
     return joined.select("id", "year", "record", number.alias("millions"), fate.alias("fate")).collect(engine="streaming")
 
@@ -64,9 +66,9 @@ def stream(part: pl.DataFrame, names: pl.Series) -> pl.DataFrame:
 def main() -> None:
     """Do the work."""
     work = job()
-    known, names = countries(work)
+    known, names = countries(work.names)
     with work.step("read and clean"):
-        rows = cleaned(work, names)
+        rows = cleaned(work.input, names)
     fates = dict(rows["fate"].value_counts().iter_rows())
     with work.step("deduplicate"):
         last = last_of_each(rows)
