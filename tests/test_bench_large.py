@@ -129,8 +129,8 @@ class TestCheck:
         for region in check.REGIONS:
             with closing(sqlite3.connect(tmp_path / f"{region.replace(' ', '_')}.db")) as connection:
                 connection.executescript("""
-                    CREATE TABLE Countries_by_GDP(Country TEXT, GDP_USD_billion REAL, GDP_as_published REAL, Year INTEGER,
-                                                  record INTEGER);
+                    CREATE TABLE Countries_by_GDP(Country TEXT, GDP_USD_billion REAL, GDP_as_published REAL,
+                                                  Year INTEGER, record INTEGER);
                     INSERT INTO Countries_by_GDP VALUES ('Chad', 12.35, 12.345, 2020, 7), ('Mali', 1.0, 1.0, 2021, 8);
                     CREATE INDEX by_gdp ON Countries_by_GDP(GDP_USD_billion DESC)""")
         return tmp_path
@@ -143,7 +143,7 @@ class TestCheck:
         "UPDATE Countries_by_GDP SET record = 9 WHERE record = 7",
         "UPDATE Countries_by_GDP SET Country = 'Niger' WHERE record = 7",
         "UPDATE Countries_by_GDP SET Year = 4041 - Year",
-        "UPDATE Countries_by_GDP SET record = 15 - record"], ids=["record", "country", "years change places", "keys too"])
+        "UPDATE Countries_by_GDP SET record = 15 - record"], ids=["record", "country", "years change places", "keys"])
     def test_another_record_is_another_digest(self, change: str, folder: Path) -> None:
         before = check.of_folder(folder)["Asia"]
         with closing(sqlite3.connect(folder / "Asia.db")) as connection:

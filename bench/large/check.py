@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +33,7 @@ class Wrong(ValueError):
 
 @dataclass(frozen=True)
 class Facts:
-    """What one region holds: records, sum of figures in hundredths of a billion, sum of years, digest of all records."""
+    """What one region holds: records, sum of hundredths of a billion, sum of years, digest of all records."""
 
     rows: int
     cents: int
@@ -43,14 +44,15 @@ class Facts:
 def digest(country: npt.NDArray[np.uint64], year: npt.NDArray[np.int64], record: npt.NDArray[np.int64],
            cents: npt.NDArray[np.int64]) -> int:
     """Return the sum of one number a record, modulo 2**64."""
-    key = (country * MIX) ^ (year.astype(np.uint64) << np.uint64(48)) ^ record.astype(np.uint64)
+    place = np.bitwise_xor(year.astype(np.uint64) << np.uint64(48), record.astype(np.uint64))
+    key = np.bitwise_xor(country * MIX, place)
     key = (key ^ (key >> TURN)) * MIX
     key = (key ^ (key >> TURN)) * (cents.astype(np.uint64) * np.uint64(2) + np.uint64(1))
     return int(np.sum(key ^ (key >> TURN), dtype=np.uint64))
 
 
 def facts(path: Path) -> Facts:
-    """Read a region's database in its own order. Raises Wrong for one out of order, without its index, or misrounded."""
+    """Read a region's database in its own order. Raises Wrong for one out of order, misrounded, or without index."""
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
         indexed(connection, path)
     rows = cents_sum = years = whole = 0
@@ -59,7 +61,8 @@ def facts(path: Path) -> Facts:
     for country, billion, published, year, record in batches(path):
         cents = np.rint(billion * 100).astype(np.int64)
         millions = np.rint(published * 1000).astype(np.int64)
-        if (cents / 100 != billion).any() or (millions / 1000 != published).any() or ((millions + 5) // 10 != cents).any():
+        if any((one != other).any() for one, other in (
+                (cents / 100, billion), (millions / 1000, published), ((millions + 5) // 10, cents))):
             raise Wrong(f"{path.name}: a figure is not the rounding of the published one")
         if cents[0] > before or (np.diff(cents) > 0).any():
             raise Wrong(f"{path.name}: the records are not in the order of GDP, near record {rows + 1:,}")
@@ -73,7 +76,7 @@ def facts(path: Path) -> Facts:
     return Facts(rows, cents_sum, years, whole)
 
 
-def batches(path: Path) -> Iterator[tuple[tuple[list[str], npt.NDArray[np.int64]], *tuple[npt.NDArray[np.float64], ...]]]:
+def batches(path: Path) -> Iterator[tuple[Any, ...]]:
     """Yield the records by columns: (distinct names, place of each), billions, published, years, records."""
     import adbc_driver_manager as adbc
     import adbc_driver_sqlite

@@ -31,8 +31,8 @@ FIRST_YEAR, YEARS = 2000, 26
 SLOTS = 1 << 16  # a spelling is drawn by 16 bits
 GREATEST = 10**9  # million dollars
 
-# Shares of all rows, in parts of 65,536: exact repeats 2 %, conflicts 2 %, aggregates 0.5 %, no value 0.2 %, unreadable and
-# unknown 0.1 % each. What is below the first bound is a repeat, and so on.
+# Shares of rows: exact repeats 2 %, conflicts 2 %, aggregates 0.5 %, no value 0.2 %, unreadable 0.1 %, unknown 0.1 %.
+# A draw of 16 bits decides: what is below the first bound is a repeat, and so on.
 KINDS = ("repeat", "conflict", "aggregate", "no value", "unreadable", "unknown")
 SHARES = (0.02, 0.02, 0.005, 0.002, 0.001, 0.001)
 AGGREGATES = ("World", "Euro area", "Advanced economies", "Sub-Saharan Africa")
@@ -52,8 +52,9 @@ def table() -> dict[str, Any]:
 
 
 def write_names(path: Path) -> None:
-    """Write every spelling of the table as name, country, region, aggregate (1 for groups); the country comes first where
-    a group shares its name.
+    """Write every spelling of the table as name, country, region, aggregate (1 for groups).
+
+    The country comes first where a group shares its name.
     """
     known = table()
     rows = {spelling: (spelling, each["name"], each["region"], 0)
@@ -94,7 +95,7 @@ class Table:
 
     @cached_property
     def others(self) -> Numbers:
-        """For each spelling of a country the number of that country's next spelling: conflicts are written in another."""
+        """For each spelling of a country the number of its country's next one: conflicts are written in another."""
         others: list[int] = []
         for each in table()["countries"]:
             first, count = len(others), 1 + len(each["aliases"])
@@ -103,7 +104,7 @@ class Table:
 
     @cached_property
     def slots(self) -> Numbers:
-        """The spelling of each of SLOTS draws: heavy-tailed over countries, most rows under the country's short name."""
+        """The spelling of each of SLOTS draws: heavy-tailed over countries, most under the short name."""
         countries = table()["countries"]
         weights = np.random.default_rng(self.seed).lognormal(0, 1.5, len(countries))
         weights /= weights.sum()
@@ -160,7 +161,7 @@ class Table:
         one = ((bits >> np.uint64(40)).astype(np.float32) + np.float32(0.5)) * np.float32(2**-24)
         two = (bits & np.uint64(0xFFFFFF)).astype(np.float32) * np.float32(2 * np.pi * 2**-24)
         normal = np.sqrt(np.float32(-2) * np.log(one)) * np.cos(two)
-        millions = np.minimum(np.exp(10 + 2 * normal.astype(np.float64)), GREATEST).astype(np.int64) + 1
+        millions: Numbers = np.minimum(np.exp(10 + 2 * normal.astype(np.float64)), GREATEST).astype(np.int64) + 1
         if self.skew == "value":
             millions[(bits >> np.uint64(24) & np.uint64(1)) == 0] = 25_000
         return millions
@@ -215,8 +216,8 @@ def main() -> int:
     begun = time.perf_counter()
     size = write(Table(options.rows, options.seed, options.skew), options.output)
     seconds = time.perf_counter() - begun
-    print(f"{options.output}: {options.rows:,} rows, {size:,} bytes ({size / options.rows:.1f} a row), {seconds:.1f} s, "
-          f"{options.rows / seconds / 1e6:.2f} million rows a second")
+    print(f"{options.output}: {options.rows:,} rows, {size:,} bytes ({size / options.rows:.1f} a row), "
+          f"{seconds:.1f} s, {options.rows / seconds / 1e6:.2f} million rows a second")
     return 0
 
 

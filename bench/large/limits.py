@@ -1,7 +1,7 @@
 """What the machine can do at best: the disk by itself, and ready rows into SQLite by ADBC and by a C program.
 
-A step of a run is compared with these. The C program is compiled here, and left out (said so) where there is no compiler or
-no sqlite3.h.
+A step of a run is compared with these. The C program is compiled here, and left out (said so) where there is no
+compiler or no sqlite3.h.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def into_sqlite(halves: list[np.ndarray], folder: Path) -> Iterator[dict[str, An
     """Yield the seconds for all rows, two databases at once: by ADBC, and by the C program."""
     sys.path.insert(0, str(Path(__file__).with_name("peers")))
     import pyarrow as pa
-    from _common import COLUMNS, write_region
+    from _common import COLUMNS, write_region  # type: ignore[import-not-found]
 
     def arrow(half: np.ndarray) -> pa.RecordBatchReader:
         country = pa.DictionaryArray.from_arrays(pa.array(half["country"]), pa.array(names()))
@@ -121,9 +121,10 @@ def compiled(folder: Path) -> Path | None:
 
 def by_program(program: Path, folder: Path) -> None:
     """Let the C program write two databases at once, and flush them."""
-    started = [subprocess.Popen([str(program), str(folder / f"{at}.db"), str(folder / f"rows{at}"), str(folder / "names")])
+    started = [subprocess.Popen([str(program), *(str(folder / name) for name in (f"{at}.db", f"rows{at}", "names"))])
                for at in range(2)]
-    if any([process.wait() for process in started]):
+    codes = [process.wait() for process in started]
+    if any(codes):
         raise RuntimeError("the C program has failed")
     for at in range(2):
         with (folder / f"{at}.db").open("rb") as stream:

@@ -17,7 +17,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 def regional(path: Path) -> tuple[dict[str, list[Record]], Counter[str]]:
     """Return the records of each region, GDP descending, and what became of the rows."""
     known = json.loads((PROJECT / "data" / "country_region_table.json").read_text(encoding="utf-8"))
-    place = {name: (each["name"], each["region"]) for each in known["countries"] for name in (each["name"], *each["aliases"])}
+    place = {name: (each["name"], each["region"]) for each in known["countries"]
+             for name in (each["name"], *each["aliases"])}
     groups = {*known["aggregates"]["names"], *known["aggregates"]["world_names"]} - place.keys()
     kept: dict[tuple[str, str, int, int], int] = {}
     fates: Counter[str] = Counter()

@@ -2,9 +2,9 @@
 
     .venv-bench/bin/python bench/large/run.py --work DIR [--groups scale,skew] [--rows 1,10] [--runners polars,duckdb]
 
-Groups: scale (time against rows), workers (1 and 2), memory (what --memory costs), skew (uneven tables), threads (two threads
-against two processes), limits (disk and SQLite by themselves). DIR/measured.jsonl grows by a line a measurement;
-bench/large/results.py makes the page of it.
+Groups: scale (time against rows), workers (1 and 2), memory (what --memory costs), skew (uneven tables), threads (two
+threads against two processes), limits (disk and SQLite by themselves). DIR/measured.jsonl grows by a line a
+measurement; bench/large/results.py makes the page of it.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from bench.large import check, generate, limits, runners, threads  # noqa: E402  the path comes first
-from bench.large.watch import OK, watch  # noqa: E402
+from bench.large import check, generate, limits, runners, threads
+from bench.large.watch import OK, watch
 
 GROUPS = ("scale", "workers", "memory", "skew", "threads", "limits")
 MILLION = 1_000_000
@@ -63,7 +63,8 @@ class Bench:
             stream.write(json.dumps({"at": datetime.now(UTC).isoformat(timespec="seconds"), **told}) + "\n")
             stream.flush()
             os.fsync(stream.fileno())
-        print(" · ".join(f"{name} {value}" for name, value in told.items() if name not in ("said", "steps")), flush=True)
+        shown = (f"{name} {value}" for name, value in told.items() if name not in ("said", "steps"))
+        print(" · ".join(shown), flush=True)
 
     def table(self, rows: float, skew: str) -> Path:
         """Return a table, made where it is missing, its bytes in the page cache."""
@@ -138,7 +139,7 @@ def options_of(arguments: list[str] | None = None) -> argparse.Namespace:
     """Return what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words = lambda text: text.split(",")  # noqa: E731
-    parser.add_argument("--work", type=Path, required=True, help="a folder with room for the largest table ten times over")
+    parser.add_argument("--work", type=Path, required=True, help="a folder with room for the largest table, ten times")
     parser.add_argument("--groups", type=words, default=list(GROUPS), help=f"of {','.join(GROUPS)} (default: all)")
     parser.add_argument("--rows", type=lambda text: [float(each) for each in text.split(",")], default=[1, 10, 50, 100],
                         help="millions, comma-separated (default: 1,10,50,100)")

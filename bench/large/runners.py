@@ -19,7 +19,7 @@ MEBI = 2**20
 
 @dataclass(frozen=True)
 class Order:
-    """One piece of work: the table, where to put the result, workers, and bytes of memory (0: the runner's own choice)."""
+    """One piece of work: the table, where to put the result, workers, bytes of memory (0: the runner's own choice)."""
 
     table: Path
     output: Path

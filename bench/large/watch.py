@@ -1,7 +1,7 @@
 """Run a command and watch its whole tree of processes: seconds, processor seconds, and peak memory (Linux).
 
-Memory is PSS, summed over every process of the command's session: pages that two processes share count once. A look at a large
-process takes time itself, so that looks are 50 ms apart and further where they would take more than a twentieth of the time.
+Memory is PSS, summed over every process of the command's session: pages that two processes share count once. A look at
+a large process takes time itself: looks are 50 ms apart, and further where they would take over 5 % of the time.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ INTERVAL = 0.05
 SHARE = 20  # at most one part in so many goes to looking
 TICKS = os.sysconf("SC_CLK_TCK")
 OK, TIMEOUT, MEMORY = "ok", "timeout", "out of memory"
-WORDS_OF_MEMORY = ("out of memory", "outofmemory", "memoryerror", "memory limit", "cannot allocate", "bad_alloc", "bad alloc",
-                   "failed to allocate")
+WORDS_OF_MEMORY = ("out of memory", "outofmemory", "memoryerror", "memory limit", "cannot allocate", "bad_alloc",
+                   "bad alloc", "failed to allocate")
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,8 @@ def watch(command: Sequence[str], environment: Mapping[str, str], errors: IO[byt
           ceiling: int) -> Watched:
     """Run a command to its end, or until it takes too long or more memory than the ceiling."""
     begun = time.perf_counter()
-    child = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
-                             start_new_session=True)
+    child = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                             stderr=errors, start_new_session=True)
     outcome, peak, private, looks = "", 0, 0, 0
     cpu: dict[int, float] = {}
     pause = INTERVAL

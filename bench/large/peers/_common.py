@@ -1,4 +1,4 @@
-"""What every peer shares: its options, writing a region's database, publishing, the queries, and what it says at the end.
+"""What every peer shares: options, writing a region's database, publishing, the queries, what it says at the end.
 
 Writing is by ADBC's low-level interface, the fastest way into SQLite that we measured; it leaves Python alone while it
 works, so that two threads write two databases at once.
@@ -22,9 +22,10 @@ from typing import Any
 REGIONS = ("Africa", "Asia", "Europe", "North America", "South America", "Oceania")
 COLUMNS = ("Country", "GDP_USD_billion", "GDP_as_published", "Year", "record")
 REASONS = ("aggregate", "unknown", "no value", "unreadable", "duplicate")
-TABLE = """CREATE TABLE Countries_by_GDP(Country TEXT NOT NULL, GDP_USD_billion REAL NOT NULL, GDP_as_published REAL NOT NULL,
-Year INTEGER NOT NULL, record INTEGER NOT NULL)"""
+TABLE = """CREATE TABLE Countries_by_GDP(Country TEXT NOT NULL, GDP_USD_billion REAL NOT NULL,
+GDP_as_published REAL NOT NULL, Year INTEGER NOT NULL, record INTEGER NOT NULL)"""
 INDEX = "CREATE INDEX by_gdp ON Countries_by_GDP(GDP_USD_billion DESC)"
+GREAT = "SELECT count(*) FROM Countries_by_GDP WHERE GDP_USD_billion >= 100"
 UNSEEN = "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE; PRAGMA cache_size=-64000"
 PAGE = 16384
 
@@ -128,12 +129,12 @@ def publish(output: Path) -> None:
 
 
 def answers(output: Path, regions: Iterable[str] = REGIONS) -> dict[str, Any]:
-    """Ask the three questions: how many records of 100 billion and more, mean of each region's top five, the top 100."""
+    """Ask the three questions: records of 100 billion and more, mean of each region's top five, the top 100."""
     great, means, top = 0, {}, []
     for region in regions:
         uri = f"file:{output / file_of(region)}?mode=ro"
         with closing(sqlite3.connect(uri, uri=True)) as connection:
-            great += connection.execute("SELECT count(*) FROM Countries_by_GDP WHERE GDP_USD_billion >= 100").fetchone()[0]
+            great += connection.execute(GREAT).fetchone()[0]
             first = [row[0] for row in connection.execute(
                 "SELECT GDP_USD_billion FROM Countries_by_GDP ORDER BY GDP_USD_billion DESC LIMIT 100")]
         means[region] = round(sum(first[:5]) / 5, 2) if len(first) >= 5 else None

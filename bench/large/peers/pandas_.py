@@ -25,7 +25,7 @@ def countries(work: Job) -> tuple[pd.DataFrame, dict[str, int]]:
 
 
 def cleaned(rows: pd.DataFrame, names: dict[str, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return for each row the place of its country, its millions, and its fate (a place in REASONS, KEPT for good ones)."""
+    """Return for each row the place of its country, its millions, and its fate (of REASONS, KEPT for good ones)."""
     ids = np.array([names.get(name, -2) for name in rows["country"].cat.categories])[rows["country"].cat.codes]
     text = rows["gdp_usd_million"]
     good = text.str.isdecimal().fillna(False).to_numpy(dtype=bool)
@@ -66,7 +66,8 @@ def table(part: pd.DataFrame, names: np.ndarray) -> pa.RecordBatchReader:
     """Return one region's table, sorted, as an Arrow stream."""
     part = part.iloc[np.argsort(-part["millions"].to_numpy())]
     millions = part["millions"].to_numpy()
-    country = pa.DictionaryArray.from_arrays(pa.array(part["id"].to_numpy().astype("int32")), pa.array(names, pa.string()))
+    country = pa.DictionaryArray.from_arrays(
+        pa.array(part["id"].to_numpy().astype("int32")), pa.array(names, pa.string()))
     columns = [country, (millions + 5) // 10 / 100, millions / 1000, part["Year"].to_numpy(), part["record"].to_numpy()]
     made = pa.table([*map(pa.array, columns)],
                     names=["Country", "GDP_USD_billion", "GDP_as_published", "Year", "record"])

@@ -31,30 +31,33 @@ def countries(path: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 
 def cleaned(source: Path | BinaryIO, names: pl.DataFrame, header: bool = True) -> pl.DataFrame:
-    """Return the rows in the file's order: id, year, record, millions, fate (a place in REASONS, KEPT for good ones)."""
+    """Return the rows in the file's order: id, year, record, millions, fate (of REASONS, KEPT for good ones)."""
     text = pl.col("gdp_usd_million").fill_null("")
     number = pl.col("gdp_usd_million").cast(pl.Int64, strict=False)
     fate = (pl.when(pl.col("aggregate") == 1).then(0).when(pl.col("aggregate").is_null()).then(1)
             .when(text.is_in(["", "n/a"])).then(2).when(number.is_null()).then(3).otherwise(KEPT).cast(pl.UInt8))
     lines = pl.scan_csv(source, schema=SCHEMA, has_header=header)
     joined = lines.join(names.lazy(), left_on="country", right_on="name", how="left", maintain_order="left")
-    return joined.select("id", "year", "record", number.alias("millions"), fate.alias("fate")).collect(engine="streaming")
+    wanted = joined.select("id", "year", "record", number.alias("millions"), fate.alias("fate"))
+    return wanted.collect(engine="streaming")
 
 
 def last_of_each(rows: pl.DataFrame) -> pl.DataFrame:
     """Return the last row of each key; the key packed into one integer while it is looked for."""
     key = ((pl.col("id").cast(pl.UInt64) * 4096 + pl.col("year").cast(pl.UInt64)) * 2**40
            + pl.col("record").cast(pl.UInt64))
-    last = rows.lazy().filter(fate=KEPT).select("millions", key=key).unique("key", keep="last").collect(engine="streaming")
+    keyed = rows.lazy().filter(fate=KEPT).select("millions", key=key)
+    last = keyed.unique("key", keep="last").collect(engine="streaming")
     return last.select(
         "millions", (pl.col("key") // 2**52).cast(pl.UInt16).alias("id"),
-        (pl.col("key") // 2**40 % 4096).cast(pl.Int16).alias("Year"), (pl.col("key") % 2**40).cast(pl.Int64).alias("record"))
+        (pl.col("key") // 2**40 % 4096).cast(pl.Int16).alias("Year"),
+        (pl.col("key") % 2**40).cast(pl.Int64).alias("record"))
 
 
 def stream(part: pl.DataFrame, names: pl.Series) -> pl.DataFrame:
     """Return one region's table, sorted.
 
-    numpy divides: Polars divides by a constant as times its reciprocal, which is another double for 13 % of our figures.
+    numpy divides: Polars divides by a constant as times its reciprocal, another double for 13 % of our figures.
     """
     part = part.sort("millions", descending=True)
     millions = part["millions"].to_numpy()

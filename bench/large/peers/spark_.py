@@ -1,7 +1,7 @@
 """Spark, local: broadcast join with the names, max_by on the file's order, a region a partition, Arrow into SQLite.
 
-The order of the file is monotonically_increasing_id: the splits of one file are its partitions, in their order. What becomes of
-the rows is counted on the way (observe), so that the file is read once.
+The order of the file is monotonically_increasing_id: the splits of one file are its partitions, in their order. What
+becomes of the rows is counted on the way (observe), so that the file is read once.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ def writer(output: Path) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.Rec
                 batch = next(batches, None)
 
         write_region(output, REGIONS[region], pa.RecordBatchReader.from_batches(schema, told()))
-        yield pa.RecordBatch.from_pydict({"region": pa.array([region], pa.int32()), "rows": pa.array([rows], pa.int64())})
+        told_of = {"region": pa.array([region], pa.int32()), "rows": pa.array([rows], pa.int64())}
+        yield pa.RecordBatch.from_pydict(told_of)
 
     return write
 
@@ -95,7 +96,8 @@ def main() -> None:
         sorted_ = last.repartitionById(len(REGIONS), f.col("region")).sortWithinPartitions(f.desc("millions"))
         billion = (f.floor((f.col("millions") + 5) / 10) / 100).alias("GDP_USD_billion")
         shown = sorted_.select(f.col("region").cast("int"), f.col("known").alias("Country"), billion,
-                               (f.col("millions") / 1000).alias("GDP_as_published"), f.col("year").alias("Year"), "record")
+                               (f.col("millions") / 1000).alias("GDP_as_published"),
+                               f.col("year").alias("Year"), "record")
         written = dict(map(tuple, shown.mapInArrow(writer(work.output), "region int, rows bigint").collect()))
         for at, region in enumerate(REGIONS):
             if at not in written:
