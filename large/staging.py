@@ -89,13 +89,15 @@ def keep(root: str, folder: str, quarantine: str, number: int, read: Sequence[Ra
 
 def joined(tables: Sequence[pyarrow.Table], lines: Sequence[int]) -> pyarrow.Table:
     """Return the tables of one file as one; each row of more than one tells its line. lines: the first of each."""
+    if len(tables) == 1:
+        return tables[0]
     import numpy as np
     import pyarrow
 
-    if len(tables) == 1:
-        return tables[0]
+    from engines._arrow import array_of
+
     told = [table if "line" in table.column_names else
-            table.append_column("line", pyarrow.array(np.arange(first, first + table.num_rows)))
+            table.append_column("line", array_of(np.arange(first, first + table.num_rows)))
             for table, first in zip(tables, lines, strict=True)]
     return pyarrow.concat_tables(told)
 
