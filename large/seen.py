@@ -16,6 +16,7 @@ from large.model import INTEGER_DIGITS, MOST_KINDS, PLACES, Layout
 from sources._marks import Marks
 
 FIRST = 4_096  # cells with a point that are looked at first
+FEW = 5_000  # cells with a mark that are looked at one by one, without polars
 
 
 def look(table: pyarrow.Table, layout: Layout) -> dict[str, Any]:
@@ -90,11 +91,20 @@ def _marks(values: pyarrow.Array) -> dict[str, Any]:
     """Return the evidence of a decimal mark: one cell of each shape is enough, digits being alike but a leading zero.
     """
     marks = Marks()
-    held = _bytes(values)
-    commas, points = (held == ord(",")).any(), (held == ord(".")).any()
-    if commas or points:
-        _see_shapes(values, marks, commas=bool(commas), points=bool(points))
+    held, offsets = _bytes(values), _offsets(values)
+    comma, point = (_rows_with(held, offsets, mark) for mark in b",.")
+    if len(comma) + len(point) <= FEW:
+        for row in [*comma.tolist(), *np.setdiff1d(point, comma).tolist()]:
+            marks.see(values[row].as_py())
+    else:
+        _see_shapes(values, marks, commas=len(comma) > 0, points=len(point) > 0)
     return {"sure": marks.sure, "weak": marks.weak, "grouping": marks.grouping}
+
+
+def _rows_with(held: Any, offsets: Any, mark: int) -> Any:
+    """Return the rows whose cells hold a byte."""
+    places = np.flatnonzero(held == mark)
+    return np.unique(np.searchsorted(offsets - offsets[0], places, side="right") - 1) if len(places) else places
 
 
 def _see_shapes(values: pyarrow.Array, marks: Marks, *, commas: bool, points: bool) -> None:
