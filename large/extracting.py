@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import random
 import shutil
@@ -15,10 +14,11 @@ from typing import Any
 from history.calendar import first_day, parse_printing
 from history.model import GIVEN, OBSERVED, Vintage
 from large import meaning
+from large.digests import BLOCK, digest_of_blocks
 from large.model import Layout, TablePlan
 from large.pieces import identity_of
 from large.pool import Pool, Task
-from large.settings import MIB, Settings
+from large.settings import Settings
 from pipeline.checkpoints import Part, balanced
 from pipeline.errors import DiskFull, GateError, UsageError
 from pipeline.stage import Stage
@@ -29,7 +29,6 @@ from sources._files import file_document
 from sources._unpack import is_packed
 from sources.table import LABEL, PACKED, dataset_of
 
-BLOCK = 8 * MIB  # bytes of a block of the survey
 SAMPLE_PIECE = 1 << 16  # bytes of a piece of which a sample takes some
 MOST_RECORD = 400  # bytes of a record, more than most are: a sample of so many records is of so many at least
 LEAST_RANGES = 16  # places of the file that a sample looks at
@@ -106,8 +105,7 @@ def survey(table: Table, pool: Pool) -> None:
     table.blocks = [[] for _ in table.files]
     for owner, task, told in zip(owners, tasks, pool.all(tasks), strict=True):
         table.blocks[owner].append((task.arguments["start"], task.arguments["end"], told))
-    table.digests = [hashlib.sha256(" ".join(told[0] for *_, told in blocks).encode()).hexdigest()
-                     for blocks in table.blocks]
+    table.digests = [digest_of_blocks(told[0] for *_, told in blocks) for blocks in table.blocks]
 
 
 # --- cutting and staging ------------------------------------------------------------------------------------------
