@@ -65,10 +65,12 @@ def open_pool(options: argparse.Namespace, engine: str, settings: Settings, stag
 def open_work(stage: Stage, before: Manifest, engine: str, settings: Settings, code: str) -> Transforming:
     """Return the work of transform on the table of a run, as this engine does it."""
     if engine == "spark":
-        from large.spark_sorting import SparkTransforming as Work
-    else:
-        from large.transforming import Transforming as Work
-    return Work(stage, before, engine, settings, code)
+        from large.spark_sorting import SparkTransforming
+
+        return SparkTransforming(stage, before, engine, settings, code)
+    from large.transforming import Transforming
+
+    return Transforming(stage, before, engine, settings, code)
 
 
 def check(request: Request) -> None:

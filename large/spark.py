@@ -1,8 +1,9 @@
 """Spark: the tasks of large tables as jobs of a cluster, or of this machine alone.
 
 What runs there is what large.pool's workers run: a task is a line of JSON, its answer too. The code travels with the
-job as one zip; the libraries polars and pyarrow must be in the cluster's Python. Input and workspace lie on storage that
-every machine of the cluster has under the same path. What Spark says goes to a file, and into the log when it fails.
+job as one zip; the libraries polars and pyarrow must be in the cluster's Python. Input and workspace lie on storage
+that every machine of the cluster has under the same path. What Spark says goes to a file, and into the log when it
+fails.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 import zipfile
 from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
@@ -35,6 +37,8 @@ from utils import PROJECT
 LOCAL = "local[*]"
 MASTER = re.compile(r"local(\[(\*|[1-9][0-9]{0,3})\])?|spark://[^,/\s]+:[0-9]{1,5}(,[^,/\s]+:[0-9]{1,5})*")
 CODE = ("utils.py", "engines", "history", "large", "pipeline", "rules", "sources", "data/country_region_table.json")
+JAVA = 17
+JAVA_WITHIN = 30.0  # seconds for java to say its version
 LEAST_HEAP = 512 * MIB  # of the Java machine of a local master; Spark refuses less than 450 MiB
 ANSWERS_WITHIN = 5.0  # seconds for a master to take a connection
 EXECUTORS_WITHIN = 60.0  # seconds for a cluster to give the first executor
@@ -116,7 +120,10 @@ class SparkPool(Pool):
         from pyspark.errors import PySparkException
 
         try:
-            yield
+            with warnings.catch_warnings():
+                # Every use of Arrow says so; no frame of pandas is handed to Spark here.
+                warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+                yield
         except (Py4JError, PySparkException, ConnectionError) as error:
             logging.getLogger("spark").error("what Spark said last:\n%s\n%s", _end_of(self.folder / "spark.log"), error)
             raise _failure(f"{error}", self.master) from error
@@ -156,8 +163,9 @@ class SparkPool(Pool):
         conf = SparkConf(loadDefaults=False).setAll(list(self._settings().items()))
         said = stack.enter_context((self.folder / "spark.log").open("wb"))
         descriptors = (self._lock_fd,) if self._lock_fd >= 0 else ()
-        gateway: Any = launch_gateway(conf, {"stdout": said, "stderr": said, "cwd": str(self.folder),
-                                             "pass_fds": descriptors})
+        launch: Any = launch_gateway
+        gateway = launch(conf, {"stdout": said, "stderr": said, "cwd": str(self.folder),
+                                "pass_fds": descriptors})
         self._java = gateway.proc
         stack.callback(_end, gateway)
         self.context = SparkContext(conf=conf, gateway=gateway)
@@ -225,12 +233,25 @@ def require() -> None:
         raise UsageError("--engine spark needs pyspark, which is not installed", safe="nothing was read or changed",
                          next_command=INSTALL)
     home = os.environ.get("JAVA_HOME", "")
-    if not shutil.which(str(Path(home, "bin", "java")) if home else "java"):
-        place = f"; JAVA_HOME is {home}" if home else ""
-        raise UsageError(f"--engine spark needs Java 17 or newer, and there is no java here{place}",
-                         safe="nothing was read or changed",
-                         next_command="install it (Debian and Ubuntu: sudo apt install openjdk-17-jre-headless), or set "
-                         "JAVA_HOME")
+    java = shutil.which(str(Path(home, "bin", "java")) if home else "java")
+    version = _version_of(java) if java else "there is none here"
+    if version:
+        raise UsageError(f"--engine spark needs Java {JAVA} or newer, and {version}",
+                         where=home and f"JAVA_HOME={home}", safe="nothing was read or changed",
+                         next_command=f"install it (Debian and Ubuntu: sudo apt install openjdk-{JAVA}-jre-headless), "
+                         "or set JAVA_HOME")
+
+
+def _version_of(java: str) -> str:
+    """Return what is wrong with a java, "" where it is new enough."""
+    try:
+        done = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=JAVA_WITHIN, check=False)
+    except (OSError, subprocess.SubprocessError) as error:
+        return f"the one here does not run ({error})"
+    found = re.search(r'version "(\d+)', done.stderr)
+    if done.returncode or not found:
+        return f"the one here does not run (exit {done.returncode})"
+    return "" if int(found[1]) >= JAVA else f"the one here is {found[1]}"
 
 
 @contextlib.contextmanager
@@ -248,7 +269,7 @@ def _reachable(master: str) -> Iterator[None]:
             break
     if faults:
         raise TargetUnreachable(f"The Spark master does not answer ({'; '.join(faults)})", where=master, safe=SAFE,
-                                next_command="the same command when it is up, or without --spark-master on this machine")
+                                next_command="the same command when it is up; without --spark-master it runs here")
     yield
 
 
@@ -333,8 +354,8 @@ def _failure(message: str, master: str) -> WorldEconomiesError:
                           f"{sys.version_info.major}.{sys.version_info.minor}", safe=SAFE,
                           next_command="name the same version there with PYSPARK_PYTHON=/path/to/python")
     if "JAVA_GATEWAY_EXITED" in message:
-        return UsageError("Java ended before Spark had begun; it must be Java 17 or newer", safe=SAFE,
-                          next_command="java -version")
+        return UsageError("Java ended before Spark had begun", where=master, safe=SAFE,
+                          next_command="try a smaller --memory; the log has what Java said")
     if "No space left on device" in message:
         return DiskFull("The disk is full (No space left on device)", where=master, safe=SAFE)
     lines = [line.strip() for line in message.splitlines() if line.strip()]

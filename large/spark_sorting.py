@@ -7,10 +7,11 @@ often a task is repeated, and wherever Spark cuts its ranges.
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import chain, groupby
+from itertools import chain, groupby, pairwise
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,8 +81,6 @@ def sort_parts(pool: SparkPool, paths: Sequence[str], plan: TablePlan, shuffles:
     parts = (last.select(*plan.key, FIGURES, "last.*").repartitionByRange(shuffles, *order)
              .sortWithinPartitions(*order).mapInArrow(partial(write_parts, plan=plan.told(), folder=folder),
                                                       "number int, told string"))
-    import json
-
     return [json.loads(row.told) for row in sorted(parts.collect(), key=lambda row: row.number)]
 
 
@@ -122,8 +121,6 @@ def write_parts(batches: Iterable[pyarrow.RecordBatch], plan: dict[str, Any], fo
 
     A task that is repeated writes the same files again, each at once under its name.
     """
-    import json
-
     import pyarrow
     from pyspark import TaskContext
 
@@ -132,8 +129,9 @@ def write_parts(batches: Iterable[pyarrow.RecordBatch], plan: dict[str, Any], fo
     meaning, economies = TablePlan.of(plan), _economies()
     for region, found in groupby(_by_region(batches, economies), key=itemgetter(0)):
         number = context.partitionId() * len(REGIONS) + region
+        rows = (batch for _, batch in found)
         try:
-            facts = _write_part(Path(folder), number, REGIONS[region], (batch for _, batch in found), meaning, economies)
+            facts = _write_part(Path(folder), number, REGIONS[region], rows, meaning, economies)
         except WorldEconomiesError as error:
             raise told(error) from error
         yield pyarrow.RecordBatch.from_arrays(
@@ -149,7 +147,7 @@ def _by_region(batches: Iterable[pyarrow.RecordBatch], economies: Economies
     for batch in batches:
         found = regions[batch.column("country").to_numpy()]
         cuts = [0, *(np.flatnonzero(np.diff(found)) + 1).tolist(), len(found)]
-        for begin, end in zip(cuts, cuts[1:], strict=False):
+        for begin, end in pairwise(cuts):
             if end > begin:
                 yield int(found[begin]), batch.slice(begin, end - begin)
 
