@@ -42,7 +42,7 @@ from pipeline.stage import Stage
 from rules.identity import REGIONS
 from tests import large_table
 from tests.nasty import ECONOMIES, FILE, IDENTITY, cells, plan_for, records, staged
-from tests.project import manifest, run
+from tests.project import PROJECT, manifest, run
 from utils import Workspace
 
 MISSING = ("pyspark is not installed" if find_spec("pyspark") is None else
@@ -167,6 +167,16 @@ def dumps(workspace: Path) -> dict[str, list[str]]:
     return found
 
 
+def test_the_code_travels_with_the_table_of_countries(tmp_path: Path) -> None:
+    spark.pack(tmp_path / "code.zip")
+    code = ("import sys; sys.path.insert(0, './code.zip'); from pipeline.countries import load_identity\n"
+            "import large.sorting, large.staging, large.spark_sorting, large.read\n"
+            "print(large.sorting.__file__, len(load_identity().countries()))")
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False,
+                          env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"})
+    assert done.stdout == f"./code.zip/large/sorting.py {len(IDENTITY.countries())}\n", done.stderr
+
+
 def same_as_elsewhere(table: Path, workspace: Path, done: subprocess.CompletedProcess[str]) -> None:
     assert done.returncode == 0, done.stderr
     rows, counts = large_table.expected(table)
@@ -253,6 +263,7 @@ class Process:
         import pyspark
 
         home = Path(pyspark.__file__).parent
+        self.reader: threading.Thread | None = None
         environment = {**os.environ, "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_LOCAL_DIRS": str(folder / "local"),
                        "SPARK_HOME": str(home)}
         self.process = subprocess.Popen([str(home / "bin" / "spark-class"), *arguments], cwd=folder, env=environment,
@@ -265,13 +276,18 @@ class Process:
         for line in self.process.stderr:
             seen.append(line)
             if found := re.search(pattern, line):
-                threading.Thread(target=self.process.stderr.read, daemon=True).start()
+                self.reader = threading.Thread(target=self.process.stderr.read)
+                self.reader.start()
                 return found[1]
         raise AssertionError("".join(seen))
 
     def end(self) -> None:
         self.process.terminate()
         self.process.wait()
+        if self.reader:
+            self.reader.join()
+        assert self.process.stderr is not None
+        self.process.stderr.close()
 
 
 @pytest.fixture(scope="module")
@@ -309,14 +325,17 @@ def test_a_cluster_gives_the_same(cluster: str, tmp_path: Path) -> None:
 
 @needs_spark
 @pytest.mark.full
-def test_a_cluster_without_room_is_told(cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_without_room_is_told(cluster: str, tmp_path: Path) -> None:
     defaults = tmp_path / "conf"
     defaults.mkdir()
     (defaults / "spark-defaults.conf").write_text("spark.executor.memory 900g\n")
-    monkeypatch.setenv("SPARK_CONF_DIR", str(defaults))
-    monkeypatch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
-    monkeypatch.setattr(spark, "EXECUTORS_WITHIN", 1.0)
-    with pytest.raises(TargetUnreachable, match="gave no executor within 1 s"):
-        SparkPool(cluster, tmp_path / "w", 1 << 30).__enter__()
+    code = ("import sys; from pathlib import Path; from large import spark; spark.EXECUTORS_WITHIN = 1.0\n"
+            "try: spark.SparkPool(sys.argv[1], Path(sys.argv[2]), 1 << 30).__enter__()\n"
+            "except spark.TargetUnreachable as error: print(error)")
+    environment = {**os.environ, **on_loopback(sys.executable), "SPARK_CONF_DIR": str(defaults)}
+    done = subprocess.run([sys.executable, "-c", code, cluster, str(tmp_path / "w")], env=environment, text=True,
+                          cwd=PROJECT, capture_output=True, check=False)
+    assert "gave no executor within 1 s: its workers are gone, busy, or have less memory" in done.stdout, done.stderr
+    assert [*(tmp_path / "w" / "results" / "work").iterdir()] == []
 
 
