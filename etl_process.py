@@ -152,7 +152,8 @@ class Process:
     def _once(self, stage: str) -> Outcome:
         # The stage's own story begins with its first event; the log says which process it is.
         log_listener(Event("launched", stage, f"as a process of its own: {self.why}"))
-        arguments = ["--workspace", os.fspath(self.options.workspace.expanduser().resolve()), *options.arguments_for(stage, self.options)]
+        workspace = os.fspath(self.options.workspace.expanduser().resolve())  # a sample's own is inside it
+        arguments = ["--workspace", workspace, *options.arguments_for(stage, self.options)]
         arguments += ["--quiet"] * self.options.quiet + ["--debug"] * self.options.debug
         outcome = self.runner.run(stage, arguments, self._environment(stage), limit=self.options.stage_limit,
                                   sample=log_listener, meanwhile=self._look_ahead if stage == "extract" else None)

@@ -101,7 +101,8 @@ def identity(request: Request, year: int, digests: Sequence[str] = ()) -> dict[s
     """
     mirrors = {name: environment(f"{name}-url") for name in CHAIN} if request.source == options.AUTO else {}
     return {
-        "source": request.source, "inputs": list(digests) or [sha256_file(path) if path.is_file() else "" for path in request.inputs],
+        "source": request.source,
+        "inputs": list(digests) or [sha256_file(path) if path.is_file() else "" for path in request.inputs],
         "url": sha256_text(" ".join([request.url, *mirrors.values()])), "indicators": list(request.indicators),
         "vintage": request.vintage, "columns": dict(request.columns), "unit": request.unit,
         "dataset": request.dataset or [path.name for path in request.inputs],
@@ -306,9 +307,9 @@ def large_table(stage: Stage, meter: Meter, request: Request, code: str) -> Exit
     for text in table.notes:
         stage.report.warn(text)
     run_id = before.run_id if before else checkpoints.new_run_id(stage.workspace, "table")
+    inputs = {f"{number:03d} {path.name}": table.digests[number] for number, path in enumerate(table.files)}
     manifest = meter.manifest(run_id=run_id, step_id="extract", parameters=parameters, code=code, facts=facts,
-                              inputs={path.name: digest for path, digest in zip(table.files, table.digests, strict=True)},
-                              parts=extracting.parts_of(table), balance=extracting.balance_of(table))
+                              inputs=inputs, parts=extracting.parts_of(table), balance=extracting.balance_of(table))
     checkpoints.write_manifest(stage.workspace, manifest)
     checkpoints.make_current(stage.workspace, run_id)
     balance = manifest.balance

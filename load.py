@@ -105,7 +105,8 @@ def large_table(stage: Stage, meter: Meter, before: Manifest, origin: Manifest) 
 
     table, vintage = before.facts["table"], Vintage(**before.facts["batches"][0]["vintage"])
     if stage.options.target != large.REGIONS:
-        raise CheckpointError("The current run is of a table for the regional databases", where=str(stage.workspace.runs),
+        raise CheckpointError("The current run is of a table for the regional databases",
+                              where=str(stage.workspace.runs),
                               safe="the database is as it was", next_command="python load.py --target regions")
     rows = before.balance["out"]
     started(stage, f"making 6 databases of {rows:,} rows")
@@ -119,6 +120,7 @@ def large_table(stage: Stage, meter: Meter, before: Manifest, origin: Manifest) 
         peak = pool.peak_memory
         for path in made:
             path.rename(target.building() / path.name)
+    loading.clear(stage.workspace.root, before)
     if long:
         stage.report.note(long)
     checkpoints.let_through(stage.workspace, before.run_id)

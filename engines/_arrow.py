@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pyarrow as pa
 
 Numbers = np.ndarray[Any, np.dtype[np.int64]]
 Array = np.ndarray[Any, Any]
+BLOCK = 4096  # texts that are Python's own at once
 
 
 def whole(column: pa.ChunkedArray | pa.Array) -> pa.Array:
@@ -43,6 +45,20 @@ def is_text(column: pa.ChunkedArray | pa.Array) -> bool:
     """Tell whether a column is one of texts."""
     kind = column.type
     return bool(pa.types.is_large_string(kind) or pa.types.is_string(kind) or pa.types.is_string_view(kind))
+
+
+def array_of_texts(texts: Sequence[str]) -> pa.Array:
+    """Return texts as an Arrow array."""
+    encoded = [text.encode() for text in texts]
+    ends = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
+    return pa.Array.from_buffers(pa.large_string(), len(texts), [None, pa.py_buffer(ends),
+                                                                 pa.py_buffer(b"".join(encoded))])
+
+
+def each_of(texts: pa.Array) -> Iterator[str]:
+    """Yield texts one after another."""
+    for begin in range(0, len(texts), BLOCK):
+        yield from texts.slice(begin, BLOCK).to_pylist()
 
 
 def taken(column: pa.ChunkedArray | pa.Array, rows: Numbers) -> pa.Array:

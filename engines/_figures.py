@@ -6,16 +6,16 @@ A longer one is moved and rounded by rules.cleaning.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from engines import TableEngine
-from engines._arrow import Array, Numbers, array_of
+from engines._arrow import Array, Numbers, array_of, each_of
 from large.model import MOST_CENTS
 from rules import cleaning
-from rules.cleaning import Number
 
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -30,8 +30,8 @@ _DOUBLE_TENS = np.array([float(10**power) for power in range(23)])
 class Figures(NamedTuple):
     """Figures of a column, a value a row: digits / 10**decimals in the unit of the cell.
 
-    empty: the cell says that there is no figure. faulty: it is none. long: `texts[text_at[at]]` is the canonical text
-    of row rows[at], whose digits and decimals do not hold it.
+    empty: the cell says that there is no figure. faulty: it is none. Figures that digits and decimals do not hold, of
+    rows[at], are texts[text_at[at]], canonical.
     """
 
     digits: Numbers
@@ -59,60 +59,71 @@ class Scaled(NamedTuple):
 # --- reading ------------------------------------------------------------------------------------------------------
 
 
+class _Distinct:
+    """The distinct texts of a column as they are read, one after another; that at place long_at[n] is long[n]."""
+
+    def __init__(self, mark: str) -> None:
+        self.mark = mark
+        self.long_at: list[int] = []
+        self.long: list[str] = []
+        self.parts: list[Numbers] = []
+
+    def read(self, texts: Iterable[str], first: int, *, percent: bool = False) -> None:
+        """Read texts, the first of which has this place."""
+        flat = (part for at, text in enumerate(texts, first) for part in self._parts(text, at, percent))
+        self.parts.append(np.fromiter(flat, dtype=np.int64).reshape(-1, 3))
+
+    def _parts(self, text: str, at: int, percent: bool) -> tuple[int, int, int]:
+        """Return state, digits and decimals of a figure."""
+        number = cleaning.parse_number(text, self.mark, percent=percent)
+        if number.fault or not number.text:
+            return (_FAULT if number.fault else _EMPTY), 0, 0
+        whole, _, fraction = number.text.partition(".")
+        digits = int(whole + fraction)
+        if abs(digits) >= _SHORT or len(fraction) > _MOST_DECIMALS:
+            self.long_at.append(at)
+            self.long.append(number.text)
+            return _LONG, 0, 0
+        return _FIGURE, digits, len(fraction)
+
+    def of(self, codes: Array) -> Figures:
+        """Return the figures of rows, of which each has the text of this place."""
+        states, digits, decimals = np.concatenate(self.parts).T
+        state = states[codes]
+        rows = np.flatnonzero(state == _LONG)
+        numbers = np.zeros(len(states), dtype=np.int64)
+        numbers[self.long_at] = np.arange(len(self.long))
+        return Figures(digits[codes], decimals[codes], state == _EMPTY, state == _FAULT, rows, numbers[codes[rows]],
+                       self.long)
+
+
 def read(engine: TableEngine, texts: pa.Array, mark: str, percent: Flags | None) -> Figures:
     """Read a column of figures. mark: the decimal mark. percent: whether the row's unit is percent, None: nowhere."""
     plain = engine.plain(texts) if mark == "." else None
     if plain is None:
-        rows = None
-    else:
-        rows = np.flatnonzero(~plain.read)
-        if not len(rows):
-            return Figures(plain.digits, plain.decimals)
-    some = texts if rows is None else texts.take(array_of(rows))
-    states, digits, decimals, at, numbers = _by_text(engine, some, mark, percent if rows is None or percent is None
-                                                     else percent[rows])
-    long = np.flatnonzero(states == _LONG)
-    texts_at, texts_long = at[long], [number.text for number in numbers]
-    if plain is None or rows is None:
-        return Figures(digits, decimals, states == _EMPTY, states == _FAULT, long, texts_at, texts_long)
-    plain.digits[rows], plain.decimals[rows] = digits, decimals
+        return _by_text(engine, texts, mark, percent)
+    rows = np.flatnonzero(~plain.read)
+    if not len(rows):
+        return Figures(plain.digits, plain.decimals)
+    rest = _by_text(engine, texts.take(array_of(rows)), mark, None if percent is None else percent[rows])
+    plain.digits[rows], plain.decimals[rows] = rest.digits, rest.decimals
     empty, faulty = np.zeros(len(texts), dtype=bool), np.zeros(len(texts), dtype=bool)
-    empty[rows], faulty[rows] = states == _EMPTY, states == _FAULT
-    return Figures(plain.digits, plain.decimals, empty, faulty, rows[long], texts_at, texts_long)
+    empty[rows], faulty[rows] = rest.empty, rest.faulty
+    return Figures(plain.digits, plain.decimals, empty, faulty, rows[rest.rows], rest.text_at, rest.texts)
 
 
-def _by_text(engine: TableEngine, texts: pa.Array, mark: str,
-             percent: Flags | None) -> tuple[Array, Numbers, Numbers, Array, list[Number]]:
-    """Read each distinct text; return states, digits and decimals of the rows, and their places among the numbers."""
+def _by_text(engine: TableEngine, texts: pa.Array, mark: str, percent: Flags | None) -> Figures:
+    """Read each distinct text once, and once more as a percentage where it has the sign and rows are in percent."""
     codes, distinct = engine.numbered(texts)
-    numbers = [cleaning.parse_number(text, mark) for text in distinct]
+    found = _Distinct(mark)
+    found.read(each_of(distinct), 0)
     if percent is not None and percent.any():
-        codes = _read_percentages(codes, distinct, numbers, mark, percent)
-    parts = [_parts(number) for number in numbers]
-    states, digits, decimals = (np.array(part, dtype=np.int64)[codes] for part in
-                                (zip(*parts, strict=True) if parts else ((), (), ())))
-    return states, digits, decimals, codes, numbers
-
-
-def _read_percentages(codes: Array, distinct: list[str], numbers: list[Number], mark: str, percent: Flags) -> Array:
-    """Read texts with a percent sign again, as rows in percent have them; add them to numbers, return all codes."""
-    again = np.arange(len(distinct), dtype=np.int64)
-    for at, text in enumerate(distinct):
-        if "%" in text:
-            again[at] = len(numbers)
-            numbers.append(cleaning.parse_number(text, mark, percent=True))
-    return np.where(percent, again[codes], codes)
-
-
-def _parts(number: Number) -> tuple[int, int, int]:
-    """Return state, digits and decimals of a figure."""
-    if number.fault or not number.text:
-        return (_FAULT if number.fault else _EMPTY), 0, 0
-    whole, _, fraction = number.text.partition(".")
-    digits = int(whole + fraction)
-    if abs(digits) >= _SHORT or len(fraction) > _MOST_DECIMALS:
-        return _LONG, 0, 0
-    return _FIGURE, digits, len(fraction)
+        signed = np.fromiter((at for at, text in enumerate(each_of(distinct)) if "%" in text), dtype=np.int64)
+        again = np.arange(len(distinct), dtype=np.int64)
+        again[signed] = len(distinct) + np.arange(len(signed))
+        found.read(each_of(distinct.take(array_of(signed))), len(distinct), percent=True)
+        codes = np.where(percent, again[codes], codes)
+    return found.of(codes)
 
 
 # --- moving and rounding ------------------------------------------------------------------------------------------
@@ -150,9 +161,10 @@ def _with_long(figures: Figures, places: Numbers, short: Scaled) -> Scaled:
     long = np.zeros(count, dtype=bool)
     moved = np.broadcast_to(places, count)[figures.rows]
     pairs, at = np.unique(figures.text_at * 100 + moved + 50, return_inverse=True)
-    found = [_exactly(figures.texts[pair // 100], pair % 100 - 50) for pair in pairs.tolist()]
-    for column, values in zip((cents, published, too_large, long), zip(*found, strict=True), strict=True):
-        column[figures.rows] = np.array(values, dtype=column.dtype)[at]
+    kind = [("cents", np.int64), ("published", np.float64), ("too_large", bool), ("long", bool)]
+    found = np.fromiter((_exactly(figures.texts[pair // 100], pair % 100 - 50) for pair in map(int, pairs)), dtype=kind)
+    for name, column in zip(found.dtype.names or (), (cents, published, too_large, long), strict=True):
+        column[figures.rows] = found[name][at]
     return Scaled(cents, published, too_large, long)
 
 

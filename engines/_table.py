@@ -16,7 +16,18 @@ import numpy as np
 import pyarrow as pa
 
 from engines import Numbered, TableEngine
-from engines._arrow import Array, Numbers, array_of, numbers_of, rows_of, taken, texts_of
+from engines._arrow import (
+    BLOCK,
+    Array,
+    Numbers,
+    array_of,
+    array_of_texts,
+    each_of,
+    numbers_of,
+    rows_of,
+    taken,
+    texts_of,
+)
 from engines._fates import (
     EMPTY,
     FATES,
@@ -39,7 +50,6 @@ from rules.records import Quarantined
 MOST_RESOLVED = 200_000  # codes and names held from piece to piece: ten million unknown ones must not fill the memory
 LONGEST_HELD = 200  # characters of one that is held
 MOST_UNKNOWN = 50  # unknown names that are listed
-BLOCK = 4096  # quarantined rows whose texts are in memory at once
 _OF_GROUP, _OF_NOBODY = -1, -2  # beside the numbers of the economies
 
 
@@ -102,10 +112,19 @@ class Cleaner:
 
 
 class _Pairs(NamedTuple):
-    """Two columns as one: codes[row] is the place of the row's pair of texts in `distinct`."""
+    """Two columns as one: codes[row] is the place of the row's texts in `first` and in `second`."""
 
     codes: Array
-    distinct: list[tuple[str, str]]
+    first: pa.Array
+    second: pa.Array
+
+    def each(self) -> Iterator[tuple[str, str]]:
+        """Yield the distinct pairs."""
+        return zip(each_of(self.first), each_of(self.second), strict=True)
+
+    def pair(self, at: int) -> tuple[str, str]:
+        """Return one of the distinct pairs."""
+        return self.first[at].as_py(), self.second[at].as_py()
 
 
 class _Piece:
@@ -119,8 +138,8 @@ class _Piece:
         self.rows = len(staged)
         code, name = ("name", "") if self.plan.place_is_code else ("code", "name")
         self.place = self._paired(self._numbered(code), self._numbered(name))
-        self.country = np.array([cleaner.resolve(*pair) for pair in self.place.distinct],
-                                dtype=np.int16)[self.place.codes]
+        self.country = np.fromiter((cleaner.resolve(*pair) for pair in self.place.each()),
+                                   dtype=np.int16)[self.place.codes]
         self.kind = self._kinds()
         self.year = self._years()
         self.figures = self._figures()
@@ -137,28 +156,29 @@ class _Piece:
     def _numbered(self, role: str) -> Numbered:
         texts = self._texts(role)
         if texts is None:
-            return Numbered(np.zeros(self.rows, dtype=np.int64), [""])
+            return Numbered(np.zeros(self.rows, dtype=np.int64), array_of_texts([""]))
         return self.cleaner.engine.numbered(texts)
 
     def _paired(self, one: Numbered, other: Numbered) -> _Pairs:
-        if len(other.distinct) == 1:
-            return _Pairs(one.codes, [(text, other.distinct[0]) for text in one.distinct])
-        if len(one.distinct) == 1:
-            return _Pairs(other.codes, [(one.distinct[0], text) for text in other.distinct])
         width = len(other.distinct)
-        both, codes = np.unique(one.codes.astype(np.int64) * width + other.codes, return_inverse=True)
-        pairs = zip(*(part.tolist() for part in np.divmod(both, max(width, 1))), strict=True)
-        return _Pairs(codes, [(one.distinct[a], other.distinct[b]) for a, b in pairs])
+        if width == 1:  # a column that says the same everywhere tells nothing apart
+            codes, first, second = one.codes, np.arange(len(one.distinct)), np.zeros(len(one.distinct), dtype=np.int64)
+        elif len(one.distinct) == 1:
+            codes, first, second = other.codes, np.zeros(width, dtype=np.int64), np.arange(width)
+        else:
+            both, codes = np.unique(one.codes.astype(np.int64) * width + other.codes, return_inverse=True)
+            first, second = np.divmod(both, max(width, 1))
+        return _Pairs(codes, taken(one.distinct, first), taken(other.distinct, second))
 
     # --- what the rules say ---------------------------------------------------------------------------------------
 
     def _kinds(self) -> Array:
         indicators, units = self._numbered("indicator"), self._numbered("unit")
         halves = self._paired(indicators, units)
-        whole = self._paired(Numbered(halves.codes, list(map(str, range(len(halves.distinct))))),
-                             self._numbered("scale"))
-        numbers = [self._kind(*halves.distinct[int(half)], scale) for half, scale in whole.distinct]
-        return np.array(numbers, dtype=np.int32)[whole.codes]
+        places = array_of_texts([str(at) for at in range(len(halves.first))])
+        whole = self._paired(Numbered(halves.codes, places), self._numbered("scale"))
+        numbers = (self._kind(*halves.pair(int(half)), scale) for half, scale in whole.each())
+        return np.fromiter(numbers, dtype=np.int32)[whole.codes]
 
     def _kind(self, indicator: str, unit: str, scale: str) -> int:
         found = self.cleaner.kind_of.get((indicator, unit, scale), -1)
@@ -171,8 +191,8 @@ class _Piece:
         if not self.plan.has_year:
             return None
         years = self._numbered("year")
-        known = [cleaning.year_of(cleaning.written_year(text)) or 0 for text in years.distinct]
-        found: Array = np.array(known, dtype=np.int16)[years.codes]
+        known = (cleaning.year_of(cleaning.written_year(text)) or 0 for text in each_of(years.distinct))
+        found: Array = np.fromiter(known, dtype=np.int16)[years.codes]
         return found
 
     def _figures(self) -> Figures:
@@ -254,7 +274,7 @@ class _Piece:
         distinct, first = np.unique(codes, return_index=True)
         found: dict[str, None] = {}
         for at in distinct[np.argsort(first)].tolist():
-            code, name = self.place.distinct[at]
+            code, name = self.place.pair(at)
             found.setdefault(name or code)
             if len(found) == MOST_UNKNOWN:
                 break
@@ -299,11 +319,13 @@ class _Quarantine:
         raws = texts.column(self.plan.staged("value")).to_pylist()
         years = texts.column(self.plan.staged("year")).to_pylist() if self.plan.has_year else [""] * len(rows)
         lines = numbers_of(texts.column("line")) if "line" in texts.column_names else rows + self.first_line
-        columns = (self.fate[rows].tolist(), lines.tolist(), raws, years, self.place.codes[rows].tolist(),
+        places = self.place.codes[rows]
+        codes, names = (taken(column, places).to_pylist() for column in (self.place.first, self.place.second))
+        columns = (self.fate[rows].tolist(), lines.tolist(), raws, years, zip(codes, names, strict=True),
                    self.kind[rows].tolist())
         for fate, line, raw, year, place, kind in zip(*columns, strict=True):
             locator = f"{self.cleaner.file} line {line}" + (f", column {year}" if self.plan.wide else "")
-            detail = self._detail(fate, raw, year, self.place.distinct[place], self.plan.kinds[kind])
+            detail = self._detail(fate, raw, year, place, self.plan.kinds[kind])
             yield Quarantined(RULES[fate], locator, raw, detail)
 
     def _detail(self, fate: int, raw: str, year: str, place: Sequence[str], kind: Kind) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from engines import Kept, Numbered, Plain, _order
-from engines._arrow import Array
+from engines._arrow import Array, texts_of
 from large.model import Economies
 
 
@@ -19,7 +19,7 @@ class Engine:
     def numbered(self, texts: pa.Array) -> Numbered:
         """Number the distinct texts of a column, in the order in which they first appear."""
         codes, distinct = pd.arrays.ArrowExtensionArray(texts).factorize()
-        return Numbered(codes, distinct.tolist())
+        return Numbered(codes, texts_of(distinct.__arrow_array__()))
 
     def ranked(self, texts: pa.Array) -> Array:
         """Return numbers that sort as the texts do."""

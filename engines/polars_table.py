@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 
 from engines import Kept, Numbered, Plain, _order
-from engines._arrow import Array, numbers_of
+from engines._arrow import Array, numbers_of, texts_of
 from large.model import Economies
 from rules.cleaning import PLAIN_LENGTH, PLAIN_SHAPE
 
@@ -23,7 +23,7 @@ class Engine:
         """Number the distinct texts of a column, in any order."""
         # Categories of their own: the common ones would hold every text that any column ever had.
         found = _series(texts).cast(pl.Categorical(pl.Categories.random())).to_arrow()
-        return Numbered(numbers_of(found.indices), found.dictionary.to_pylist())
+        return Numbered(numbers_of(found.indices), texts_of(found.dictionary))
 
     def ranked(self, texts: pa.Array) -> Array:
         """Return numbers that sort as the texts do."""

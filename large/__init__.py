@@ -43,7 +43,9 @@ def engine_of(options: argparse.Namespace, size: int) -> tuple[str, str]:
         return options.engine, "asked for by --engine"
     words = f"{size / MIB:,.1f} MiB of input are"
     limit = f"{SMALL_INPUT // MIB} MiB"
-    return ("pandas", f"{words} no more than {limit}") if size <= SMALL_INPUT else ("polars", f"{words} more than {limit}")
+    if size <= SMALL_INPUT:
+        return "pandas", f"{words} no more than {limit}"
+    return "polars", f"{words} more than {limit}"
 
 
 def is_small(options: argparse.Namespace, size: int) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 
 from history.calendar import first_day, parse_printing
 from history.model import GIVEN, OBSERVED, Vintage
-from large import seen
+from large import meaning
 from large.model import Layout, TablePlan
 from large.pieces import identity_of
 from large.pool import Pool, Task
@@ -199,7 +199,8 @@ def sampled(ranges: Sequence[list[int]], sample: str, size: int) -> list[list[in
         count = math.ceil(len(ranges) * float(sample[:-1]) / 100)
     else:
         count = math.ceil(int(sample) * MOST_RECORD / max(size / max(len(ranges), 1), 1))
-    chosen = random.Random(SEED).sample(range(len(ranges)), min(max(count, min(LEAST_RANGES, len(ranges))), len(ranges)))
+    count = min(max(count, LEAST_RANGES), len(ranges))
+    chosen = random.Random(SEED).sample(range(len(ranges)), count)
     return [ranges[at] for at in sorted(chosen)]
 
 
@@ -267,7 +268,7 @@ def decide(table: Table, request: Request, key: Sequence[str]) -> TablePlan:
                         next_command=f"head -5 {name}")
     unnamed = sorted({name for each in table.told for name in each["unnamed"]}, key=int)
     table.notes += [f"Column {int(each) + 1} has cells and no name in the header, and is left out" for each in unnamed]
-    return seen.plan_of(table.layout, seen.merge(each["seen"] for each in table.told), name, request.unit, key)
+    return meaning.plan_of(table.layout, meaning.merge(each["seen"] for each in table.told), name, request.unit, key)
 
 
 def unchanged_since(table: Table, sizes: Mapping[str, tuple[int, int]]) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from history.model import Vintage
-from large.model import TablePlan, file_of
+from large.model import TablePlan
 from large.pieces import beside, identity_of, read_table
 from large.pool import Pool, Task
 from large.transforming import WORK
@@ -31,7 +32,7 @@ def fill_region(root: str, folder: str, region: str, parts: Sequence[Sequence[An
     parts: (path relative to root, sha256), in the order of the rows. The file is flushed to the disk before it has its
     name, so that one that is there is whole.
     """
-    from targets._regional import Column, Facts, create, fill, finish
+    from targets._regional import Column, Facts, create, file_of, fill, finish
 
     path, note = Path(root, folder, file_of(region)), Path(root, folder, f"{region}.json")
     if path.is_file() and _noted(note) == identity:
@@ -43,7 +44,7 @@ def fill_region(root: str, folder: str, region: str, parts: Sequence[Sequence[An
     create(half, region, [Column(*each) for each in columns],
            Facts(**{**facts, "vintage": Vintage(**facts["vintage"])}), known.countries())
     finish(half, fill(half, _reader(root, parts)) if parts else _nothing())
-    os.replace(half, path)
+    half.replace(path)
     with beside(note) as stream:
         stream.write(json.dumps(identity).encode())
     return {"region": region, "reused": False}
@@ -84,6 +85,13 @@ def work_of(manifest: Manifest) -> str:
     return f"{WORK}/{manifest.run_id}/regions"
 
 
+def clear(root: Path, manifest: Manifest) -> None:
+    """Remove the folder in which a run's databases were made."""
+    shutil.rmtree(root / WORK / manifest.run_id, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        (root / WORK).rmdir()
+
+
 def columns_of(plan: TablePlan) -> list[Column]:
     """Return the columns behind GDP_as_published."""
     from targets._regional import Column, column_names
@@ -96,6 +104,8 @@ def columns_of(plan: TablePlan) -> list[Column]:
 
 def fill_all(root: Path, before: Manifest, plan: TablePlan, facts: Any, pool: Pool, code: str) -> list[Path]:
     """Make the databases of all regions, the largest first; returns them in the order of REGIONS."""
+    from targets._regional import file_of
+
     rows: dict[str, int] = before.facts["table"]["regions"]
     parts: dict[str, list[list[str]]] = {region: [] for region in REGIONS}
     for part, region in zip(before.parts, before.facts["table"]["region_of_part"], strict=True):

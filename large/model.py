@@ -1,4 +1,4 @@
-"""What a large table is made of: its layout, what its columns mean, its economies. Facts only, all of them JSON-able."""
+"""What a large table is made of: its layout, what its columns mean, its economies. Facts only, all JSON-able."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from rules.identity import REGIONS, Country
 from sources._columns import Columns
 
 MOST_CENTS = 10**15  # hundredths of a billion dollars: below it two decimals of a double are exact
+MOST_KINDS = 5_000  # different (indicator, unit, scale)
+PLACES = 200  # different names looked at to tell whether they are codes
 INTEGER_DIGITS = 18  # a further column of integers is held as such up to these
 
 
@@ -137,8 +139,3 @@ class Economies:
     def of_region(self, region: str) -> list[Country]:
         """Return those of a region."""
         return [country for country in self.known if country.region == region]
-
-
-def file_of(region: str) -> str:
-    """Return the file name of a region's database: "North America" is North_America.db."""
-    return region.replace(" ", "_") + ".db"

@@ -68,10 +68,10 @@ def beside(path: Path) -> Iterator[Any]:
         try:
             with os.fdopen(descriptor, "wb") as stream:
                 yield stream
-            os.replace(temporary, path)
+            Path(temporary).replace(path)
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)
+                Path(temporary).unlink()
             raise
 
 

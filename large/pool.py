@@ -24,8 +24,8 @@ from pipeline.errors import WorldEconomiesError
 from utils import PROJECT
 
 ATTEMPTS = 2  # of a task whose worker died
-ONE_THREAD = {name: "1" for name in ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
-                                     "ARROW_NUM_THREADS", "RAYON_NUM_THREADS", "MALLOC_ARENA_MAX")}
+ONE_THREAD = dict.fromkeys(("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
+                            "ARROW_NUM_THREADS", "RAYON_NUM_THREADS", "MALLOC_ARENA_MAX"), "1")
 
 
 class WorkerDied(WorldEconomiesError):

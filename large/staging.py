@@ -29,7 +29,8 @@ def survey(path: str, start: int, end: int) -> list[Any]:
 
 
 def stage_piece(root: str, folder: str, quarantine: str, number: int, path: str, name: str,
-                ranges: Sequence[Sequence[int]], layout: dict[str, Any], identity: str, most: int = 0) -> dict[str, Any]:
+                ranges: Sequence[Sequence[int]], layout: dict[str, Any], identity: str, most: int = 0
+                ) -> dict[str, Any]:
     """Read ranges (start, end, first line) of a file and write them as one staged piece; returns its facts.
 
     root: of the workspace; folder, quarantine: relative to it. most: rows at most, of a sample; 0: all.
@@ -40,7 +41,7 @@ def stage_piece(root: str, folder: str, quarantine: str, number: int, path: str,
 
     def make() -> dict[str, Any]:
         read = []
-        with open(path, "rb") as stream:
+        with Path(path).open("rb") as stream:
             for start, end, first_line in ranges:
                 stream.seek(start)
                 read.append(read_piece(stream.read(end - start), form, first_line, name))
@@ -55,7 +56,7 @@ def stage_piece(root: str, folder: str, quarantine: str, number: int, path: str,
 def stage_serially(root: str, folder: str, quarantine: str, first: int, path: str, name: str, layout: dict[str, Any],
                    identity: str, piece_bytes: int) -> list[dict[str, Any]]:
     """Read a file that cannot be cut from its start to its end and stage it piece by piece; returns their facts."""
-    from large.read import read_serially
+    from large.serial import read_serially
 
     form, found = Layout.of(layout), list[dict[str, Any]]()
     line = form.header_lines + 1
@@ -81,19 +82,22 @@ def keep(root: str, folder: str, quarantine: str, number: int, read: Sequence[Ra
         table = table.slice(0, most)
     files = write_batches(Path(root, folder, f"{number:06d}.arrow"), table.schema, table.to_batches())
     return {"files": files, "rows": table.num_rows, "records": records, "first_line": lines[0] if lines else 1,
-            "lines": sum(each.lines for each in read), "bytes_held": table.nbytes, "unnamed": sorted({name for each in read for name in each.unnamed}),
+            "lines": sum(each.lines for each in read), "bytes_held": table.nbytes,
+            "unnamed": sorted({name for each in read for name in each.unnamed}),
             "quarantine": quarantined(root, f"{quarantine}/{number:06d}", "extract", bad), "seen": look(table, layout)}
 
 
 def joined(tables: Sequence[pyarrow.Table], lines: Sequence[int]) -> pyarrow.Table:
     """Return the tables of one file as one; each row of more than one tells its line. lines: the first of each."""
+    if len(tables) == 1:
+        return tables[0]
     import numpy as np
     import pyarrow
 
-    if len(tables) == 1:
-        return tables[0]
+    from engines._arrow import array_of
+
     told = [table if "line" in table.column_names else
-            table.append_column("line", pyarrow.array(np.arange(first, first + table.num_rows)))
+            table.append_column("line", array_of(np.arange(first, first + table.num_rows)))
             for table, first in zip(tables, lines, strict=True)]
     return pyarrow.concat_tables(told)
 

@@ -24,7 +24,8 @@ from rules.identity import REGIONS
 WORK = "results/work"  # pieces between two steps, of one run; gone when its transform is done
 ROW_OVERHEAD = 16  # bytes of a clean row's texts beyond what they were as staged
 PIECES_AT_ONCE = 3  # pieces whose rows make a partition or a range
-LEAST_AT_ONCE = 1_000
+LEAST_AT_ONCE = 100
+MOST_PARTS = 4_096  # partitions, and ranges: each is a batch in every file
 TASKS = "large.sorting:"
 
 
@@ -57,8 +58,9 @@ class Transforming:
         self.vintage = Vintage(**before.facts["batches"][0]["vintage"])
         self.rows = sum(piece["rows"] for piece in self.pieces)
         held = sum(piece["bytes_held"] for piece in self.pieces) // max(self.rows, 1)
-        grain = PIECES_AT_ONCE * max((piece["rows"] for piece in self.pieces), default=0)  # --piece-size sets it for all
+        grain = PIECES_AT_ONCE * max((piece["rows"] for piece in self.pieces), default=0)  # --piece-size sets all
         self.at_once = min(settings.rows_at_once(held + ROW_OVERHEAD), max(grain, LEAST_AT_ONCE))
+        self.at_once = max(self.at_once, self.rows // MOST_PARTS)
         self.partitions = max(-(-self.rows // self.at_once), 1) if settings.workers else 1
         self.work = f"{WORK}/{before.run_id}"
         self.clean = f"results/clean/{vintage_folder(self.vintage)}/regions-{before.digest[:12]}"

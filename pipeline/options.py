@@ -136,6 +136,11 @@ def add_work(parser: Parser) -> None:
          help="what all processes of a table for --target regions may hold together (default: 1G)")
     once(parser, "--piece-size", type=settings.size, default=0, metavar="SIZE",
          help="bytes of a table for --target regions that are a piece (default: by --memory)")
+    add_sample(parser)
+
+
+def add_sample(parser: Parser) -> None:
+    """Add --sample."""
     once(parser, "--sample", type=settings.sample, default="", metavar="1%|N",
          help="the whole of it on a seeded share or number of records, in the workspace's sample/")
 
@@ -165,6 +170,7 @@ def add_load_options(parser: Parser) -> None:
 def add_report_options(parser: Parser, *, own_year: bool = True) -> None:
     """Add what report.py takes; own_year=False where another stage's --year is there already."""
     add_target(parser)
+    add_sample(parser)
     parser.lasting("--min-gdp", type=float, default=100.0, metavar="BILLION",
                    help="smallest GDP shown, billion US dollars (default: 100)")
     parser.lasting("--top", type=count, default=0, help="show the largest N only (default: all)")

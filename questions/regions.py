@@ -193,7 +193,8 @@ def _told(bases: Sequence[Base], wanted: Wanted, *, for_people: bool) -> Answer:
     """Return the answers of all databases as one report."""
     held, count = (sum(each) for each in zip(*((base.told["rows"], base.counted) for base in bases), strict=True))
     small, first = held <= SMALL, bases[0]
-    rows = list(_records(bases, wanted, wanted.top or (SMALL if small else MOST))) if small or for_people else []
+    most = wanted.top or SMALL if small else min(wanted.top or MOST, MOST)
+    rows = list(_records(bases, wanted, most)) if small or for_people else []
     vintage = staging.described(_vintage(first.told), first.told["channel"])
     title = vintage + (f", {wanted.year}" if wanted.year else "") if first.told["dataset"] else "no GDP yet"
     screen = rows[:MOST] if for_people else []

@@ -162,6 +162,7 @@ class Target(BaseTarget):
         return (self._fault_or_none(most) or "") if self.place.exists() else ""
 
     def _fault_or_none(self, most: int = 1) -> str | None:
+        """Return what is wrong, None for nothing; without `most` no database is read through."""
         try:
             runs = {told["run_id"] for told in self.pictures()}
             if len(runs) > 1:

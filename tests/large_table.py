@@ -1,4 +1,4 @@
-"""Large tables for tests: made by seed, hostile in every way, and what must come of them, by plain Python and rules/."""
+"""Large tables for tests: made by seed, hostile, and what must come of them, by plain Python and rules/."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from rules.cleaning import half_up, parse_number, shifted, year_of
 from rules.identity import AGGREGATE, REGIONS, UNKNOWN, WORLD
 
 HEADER = ["Country", "Year", "Branch", "Note", "GDP (US$ million)"]
-NAMES = ["France", "Türkiye", "Turkey", "Korea, Rep.", "Côte d’Ivoire", "Brazil", "United States", "U.S.", "Fiji", "Nigeria",
-         "China", "Japan", "Germany", "Chile", "Canada", "Kenya", "New Zealand", "World", "Euro area"]
+NAMES = ["France", "Türkiye", "Turkey", "Korea, Rep.", "Côte d’Ivoire", "Brazil", "United States", "U.S.", "Fiji",
+         "Nigeria", "China", "Japan", "Germany", "Chile", "Canada", "Kenya", "New Zealand", "World", "Euro area"]
 VALUES = ["1,234,565", "n/a", "", "—", "abc", "12.5", "-7", "0", "1e3", "2675", "  98 [1]", "1" * 40, "5%"]
 Row = tuple[object, ...]
 
@@ -33,7 +33,7 @@ def write(path: Path, rows: int, seed: int = 7, unknown: int = 0) -> Path:
         row = [dice.choice(NAMES), str(dice.randrange(2018, 2026)), str(dice.randrange(rows // 40 + 1)), note, value]
         writer.writerow(row)
         if dice.random() < 0.05:
-            writer.writerow(row[:-1] + [dice.choice([value, "777"])])
+            writer.writerow([*row[:-1], dice.choice([value, "777"])])
     for number in range(unknown):
         writer.writerow([f"Nowhere {number}", "2020", "1", "", "5"])
     path.write_text(out.getvalue(), encoding="utf-8")

@@ -77,9 +77,9 @@ def test_a_listener_that_stops_leaves_a_pool_that_works() -> None:
 
 
 def test_workers_die_with_the_process_that_launched_them() -> None:
-    code = ("import os, sys; sys.path.insert(0, %r)\nfrom large.pool import Pool, Task\n"
+    code = (f"import os, sys; sys.path.insert(0, {os.fspath(PROJECT)!r})\nfrom large.pool import Pool, Task\n"
             "with Pool(1) as pool:\n    print(pool.all([Task('tests.pool_tasks:process', {})])[0], flush=True)\n"
-            "    os.kill(os.getpid(), 9)\n") % os.fspath(PROJECT)
+            "    os.kill(os.getpid(), 9)\n")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == -9
     worker = int(done.stdout)

@@ -56,7 +56,8 @@ def places(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
 
 
 LARGEST = [(1, "Asia", "China", 2025, 900.0), (2, "Asia", "China", 2024, 800.0),
-           (3, "Oceania", "Australia", 2025, 500.0), (4, "Europe", "Germany", 2025, 500.0), (5, "Asia", "Japan", 2024, 500.0), (6, "Asia", "Japan", 2025, 500.0),
+           (3, "Oceania", "Australia", 2025, 500.0), (4, "Europe", "Germany", 2025, 500.0),
+           (5, "Asia", "Japan", 2024, 500.0), (6, "Asia", "Japan", 2025, 500.0),
            (7, "Asia", "India", 2025, 300.0), (8, "Asia", "Iran", 2025, 100.0), (9, "Asia", "Yemen", 2025, 20.0),
            (10, "Oceania", "Fiji", 2025, 6.0)]
 
@@ -126,12 +127,20 @@ def test_people_are_shown_a_hundred_and_programs_all(tmp_path: Path) -> None:
     shown = report(tmp_path)
     assert "Records of 100 billion US$ and more" in shown.stdout
     assert "100 of 1,500 are shown; --format csv and json have all." in shown.stdout
-    assert shown.stdout.count("Japan") == 100
+    assert [report(tmp_path, *top).stdout.count("Japan") for top in ([], ["--top", "150"], ["--top", "7"])] == [
+        100, 100, 7]
     assert len(as_json(tmp_path)["economies"]) == 1500
     assert report(tmp_path, "--format", "csv").stdout.count("Japan") == 1500
     assert not (tmp_path / "results" / "World_Economies.html").exists()  # too many for a page
     assert "no page: it is of pictures of 1,000 records at most" in run(
         "report.py", "--target", "regions", workspace=tmp_path).stderr
+
+
+def test_of_a_small_picture_people_are_shown_a_hundred_too(tmp_path: Path) -> None:
+    made(tmp_path, {"Asia": [("Japan", 5000.0 - at, 5000.0 - at, 2025, at, "") for at in range(150)]})
+    assert report(tmp_path).stdout.count("Japan") == 100
+    page = (tmp_path / "results" / "World_Economies.html").read_text(encoding="utf-8")
+    assert page.count("<td>Japan</td>") == 150
 
 
 def test_a_small_picture_is_a_page_and_no_csv(tmp_path: Path) -> None:
