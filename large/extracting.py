@@ -99,7 +99,7 @@ def survey(table: Table, pool: Pool) -> None:
     for number, path in enumerate(table.files):
         size = path.stat().st_size
         for start in range(0, max(size, 1), BLOCK):
-            tasks.append(Task("large.staging:survey", {"path": str(path), "start": start,
+            tasks.append(Task("large.staging:survey", {"path": str(path.resolve()), "start": start,
                                                        "end": min(start + BLOCK, size)}))
             owners.append(number)
     table.blocks = [[] for _ in table.files]

@@ -126,8 +126,12 @@ class Transforming:
             "root": self.root, "folder": self.clean, "number": number, "paths": paths, "plan": self.plan.told(),
             "engine": self.engine, "region": REGIONS[ranges[number][0]], "identity": f"{made_from}/{number}"})
             for number in wanted]
+        self.complete(outcome, self._all(pool, tasks, [rows[number] for number in wanted]))
+
+    def complete(self, outcome: Outcome, parts: Sequence[Mapping[str, Any]]) -> None:
+        """Tell the outcome which parts there are, by their facts in the order of the rows."""
         outcome.regions = dict.fromkeys(REGIONS, 0)
-        for told in self._all(pool, tasks, [rows[number] for number in wanted]):
+        for told in parts:
             (name, (digest, size)), = told["files"].items()
             outcome.parts.append(Part(f"{self.clean}/{name}", digest, size, told["rows"]))
             outcome.region_of_part.append(told["region"])
