@@ -206,3 +206,12 @@ def test_a_failed_run_goes_on_by_the_command_that_it_names(table: Path, tmp_path
     done = etl(table, tmp_path, "--engine", "polars", "--workers", "1", *GRAIN, "--from", "transform")
     assert done.returncode == 0, done.stderr
     assert large_table.held(tmp_path) == large_table.expected(table)[0]
+
+
+def test_a_sample_of_a_packed_table_is_less_than_all_of_it(tmp_path: Path) -> None:
+    table = large_table.write(tmp_path / "big.csv", 30_000)
+    packed = tmp_path / "big.csv.gz"
+    packed.write_bytes(gzip.compress(table.read_bytes()))
+    done = etl(packed, tmp_path / "w", "--engine", "polars", "--piece-size", "16K", "--sample", "10%")
+    assert done.returncode == 0, done.stderr
+    assert 500 < manifest(tmp_path / "w" / "sample", "extract")["balance"]["out"] < 10_000
