@@ -281,7 +281,6 @@ def again_from_archive(stage: Stage, meter: Meter, archive: Archive, code: str,
 def large_table(stage: Stage, meter: Meter, request: Request, code: str) -> ExitCode:
     """Stage a table for the regional databases, piece by piece, from the file itself: it is the user's own."""
     from large import extracting
-    from large.pool import Pool
     from large.settings import settings_of
     from large.watch import unchanged
 
@@ -290,7 +289,8 @@ def large_table(stage: Stage, meter: Meter, request: Request, code: str) -> Exit
     table = extracting.opened(request)
     settings = settings_of(chosen, small=large.is_small(chosen, table.bytes))
     started(stage, f"reading {table.bytes:,} bytes of {len(table.files)} file(s)")
-    with unchanged(table.stamps), Pool(settings.workers, stage.lock_fd) as pool:
+    engine, _ = large.engine_of(chosen, table.bytes)
+    with unchanged(table.stamps), large.open_pool(chosen, engine, settings, stage) as pool:
         extracting.survey(table, pool)
         parameters = identity(request, 0, table.digests) | {"key": list(chosen.key), "sample": chosen.sample}
         before = earlier_run(stage, parameters, code)

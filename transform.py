@@ -170,18 +170,16 @@ def finish(stage: Stage, meter: Meter, before: Manifest, cleaned: Sequence[Manif
 def large_table(stage: Stage, meter: Meter, before: Manifest, accept: Sequence[str], code: str) -> ExitCode:
     """Clean, judge and sort a table for the regional databases, piece by piece in worker processes."""
     import large
-    from large.pool import Pool
     from large.settings import settings_of
-    from large.transforming import Transforming
 
     size = before.facts["table"]["bytes"]
     engine, why = large.engine_of(stage.options, size)
     settings = settings_of(stage.options, small=engine == "pandas")
-    work = Transforming(stage, before, engine, settings, code)
+    work = large.open_work(stage, before, engine, settings, code)
     started(stage, f"cleaning {work.rows:,} rows by {engine}, since {why}", rows_in=work.rows)
     work.clear(own=False)
     try:
-        with Pool(settings.workers, stage.lock_fd) as pool:
+        with large.open_pool(stage.options, engine, settings, stage) as pool:
             outcome, cleaned = work.cleaned(pool)
             accepted = judge_all(stage, [{"vintage": asdict(work.vintage), "findings": [
                 asdict(finding) for finding in work.findings(outcome)]}], accept)
@@ -201,7 +199,8 @@ def large_table(stage: Stage, meter: Meter, before: Manifest, accept: Sequence[s
     told = "".join(f", {count:,} {name}" for name, count in balance.items() if name not in {"in", "out"})
     finished(stage, f"{balance['out']:,} clean of {balance['in']:,}{told}; engine {engine}: {why}",
              rows_in=balance["in"], rows_out=balance["out"], quarantined=balance.get("quarantined", 0),
-             balance=balance, quarantine=outcome.quarantine, accepted=accepted, workers_memory=peak, engine=engine)
+             balance=balance, quarantine=outcome.quarantine, accepted=accepted, workers_memory=peak,
+             engine=f"{engine}, since {why}")
     return ExitCode.DONE
 
 

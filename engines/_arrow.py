@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,14 @@ def is_text(column: pa.ChunkedArray | pa.Array) -> bool:
     """Tell whether a column is one of texts."""
     kind = column.type
     return bool(pa.types.is_large_string(kind) or pa.types.is_string(kind) or pa.types.is_string_view(kind))
+
+
+def array_of_texts(texts: Sequence[str]) -> pa.Array:
+    """Return texts as an Arrow array."""
+    encoded = [text.encode() for text in texts]
+    ends = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
+    return pa.Array.from_buffers(pa.large_string(), len(texts), [None, pa.py_buffer(ends),
+                                                                 pa.py_buffer(b"".join(encoded))])
 
 
 def each_of(texts: pa.Array) -> Iterator[str]:

@@ -118,10 +118,10 @@ def _by_text(engine: TableEngine, texts: pa.Array, mark: str, percent: Flags | N
     found = _Distinct(mark)
     found.read(each_of(distinct), 0)
     if percent is not None and percent.any():
-        signed = [at for at, text in enumerate(each_of(distinct)) if "%" in text]
+        signed = np.fromiter((at for at, text in enumerate(each_of(distinct)) if "%" in text), dtype=np.int64)
         again = np.arange(len(distinct), dtype=np.int64)
         again[signed] = len(distinct) + np.arange(len(signed))
-        found.read(each_of(distinct.take(pa.array(signed, pa.int64()))), len(distinct), percent=True)
+        found.read(each_of(distinct.take(array_of(signed))), len(distinct), percent=True)
         codes = np.where(percent, again[codes], codes)
     return found.of(codes)
 

@@ -16,7 +16,18 @@ import numpy as np
 import pyarrow as pa
 
 from engines import Numbered, TableEngine
-from engines._arrow import BLOCK, Array, Numbers, array_of, each_of, numbers_of, rows_of, taken, texts_of
+from engines._arrow import (
+    BLOCK,
+    Array,
+    Numbers,
+    array_of,
+    array_of_texts,
+    each_of,
+    numbers_of,
+    rows_of,
+    taken,
+    texts_of,
+)
 from engines._fates import (
     EMPTY,
     FATES,
@@ -145,7 +156,7 @@ class _Piece:
     def _numbered(self, role: str) -> Numbered:
         texts = self._texts(role)
         if texts is None:
-            return Numbered(np.zeros(self.rows, dtype=np.int64), pa.array([""], pa.large_string()))
+            return Numbered(np.zeros(self.rows, dtype=np.int64), array_of_texts([""]))
         return self.cleaner.engine.numbered(texts)
 
     def _paired(self, one: Numbered, other: Numbered) -> _Pairs:
@@ -164,7 +175,7 @@ class _Piece:
     def _kinds(self) -> Array:
         indicators, units = self._numbered("indicator"), self._numbered("unit")
         halves = self._paired(indicators, units)
-        places = pa.array([str(at) for at in range(len(halves.first))], pa.large_string())
+        places = array_of_texts([str(at) for at in range(len(halves.first))])
         whole = self._paired(Numbered(halves.codes, places), self._numbered("scale"))
         numbers = (self._kind(*halves.pair(int(half)), scale) for half, scale in whole.each())
         return np.fromiter(numbers, dtype=np.int32)[whole.codes]

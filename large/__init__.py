@@ -18,6 +18,11 @@ from typing import TYPE_CHECKING
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
+    from large.pool import Pool
+    from large.settings import Settings
+    from large.transforming import Transforming
+    from pipeline.checkpoints import Manifest
+    from pipeline.stage import Stage
     from sources import Request
 
 REGIONS = "regions"  # of --target
@@ -46,6 +51,28 @@ def engine_of(options: argparse.Namespace, size: int) -> tuple[str, str]:
 def is_small(options: argparse.Namespace, size: int) -> bool:
     """Tell whether one process does it all: the engine of small tables."""
     return engine_of(options, size)[0] == "pandas"
+
+
+def open_pool(options: argparse.Namespace, engine: str, settings: Settings, stage: Stage) -> Pool:
+    """Return the workers that this engine asks for, to be used as a context manager."""
+    if engine == "spark":
+        from large.spark import SparkPool
+
+        return SparkPool(options.spark_master, stage.workspace.root, options.memory, stage.lock_fd)
+    from large.pool import Pool
+
+    return Pool(settings.workers, stage.lock_fd)
+
+
+def open_work(stage: Stage, before: Manifest, engine: str, settings: Settings, code: str) -> Transforming:
+    """Return the work of transform on the table of a run, as this engine does it."""
+    if engine == "spark":
+        from large.spark_sorting import SparkTransforming
+
+        return SparkTransforming(stage, before, engine, settings, code)
+    from large.transforming import Transforming
+
+    return Transforming(stage, before, engine, settings, code)
 
 
 def check(request: Request) -> None:

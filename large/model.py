@@ -10,6 +10,8 @@ from rules.identity import REGIONS, Country
 from sources._columns import Columns
 
 MOST_CENTS = 10**15  # hundredths of a billion dollars: below it two decimals of a double are exact
+MOST_KINDS = 5_000  # different (indicator, unit, scale)
+PLACES = 200  # different names looked at to tell whether they are codes
 INTEGER_DIGITS = 18  # a further column of integers is held as such up to these
 
 

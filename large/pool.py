@@ -107,7 +107,7 @@ class Pool:
                         waiting.appendleft((at, task, attempts - 1))
                         continue
                     self._peaks[slot] = max(self._peaks[slot], answer["peak"])
-                    yield at, _result(answer)
+                    yield at, result_of(answer)
 
     def _forsake(self, busy: Iterable[int]) -> None:
         """End workers whose answers nobody waits for any more."""
@@ -186,8 +186,8 @@ def call(task: Task) -> Any:
     return getattr(import_module(module), name)(**task.arguments)
 
 
-def _result(answer: dict[str, Any]) -> Any:
-    """Return what a task returned. Raises what it raised."""
+def result_of(answer: dict[str, Any]) -> Any:
+    """Return what a task returned, by what large.worker.done() said. Raises what it raised."""
     if told := answer.get("error"):
         kind = getattr(errors, told["kind"], WorldEconomiesError)
         raise kind(told["what"], where=told["where"], safe=told["safe"], next_command=told["next_command"])

@@ -21,7 +21,6 @@ from typing import Any, NamedTuple, TextIO
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pcsv
 
 from large.cut import NEWLINE, QUOTE, RETURN, STEP
@@ -109,20 +108,60 @@ def _decoded(data: bytes, encoding: str, errors: str, *, keep: bool = False) -> 
 
 
 def _regular(data: bytes, form: Form) -> Any | None:
-    """Return the table of a piece without quotes and with one record a line, all of them of as many cells as the
-    header has; None where it is none such.
+    """Return the table of a piece with one record a line, each of as many cells as the header has, or all of more and
+    these empty; None where it is none such. Raises Untrusted.
     """
-    if QUOTE in data or 0 in data or data.startswith(MARK) or _has_long_line(data):
+    if 0 in data or data.startswith(MARK) or _has_long_line(data):
         return None
-    newlines = 0
+    seen = _glance(data)
+    if seen.within or seen.alone:
+        return None
+    quoted = len(seen.quotes) > 0
+    if quoted:
+        _require_conforming(data, seen.quotes, ord(form.delimiter))
+    first = data[: data.find(b"\n")] if b"\n" in data else data
+    width = form.width if quoted else max(form.width, first.count(form.delimiter.encode()) + 1)
+    table = _parsed(data, form._replace(width=width), quoted=quoted, newlines=False)
+    if table is None or table.num_rows != seen.records:  # it passes over blank lines
+        return None
+    return _without_last(table, form.width) if width > form.width else table
+
+
+def _without_last(table: Any, width: int) -> Any | None:
+    """Return the first columns of a table where the others are empty and none of its rows is, else None."""
+    lengths = [_lengths(column) for column in table.columns]
+    full = np.logical_or.reduce(lengths[:width])
+    return None if any(each.any() for each in lengths[width:]) or not full.all() else table.select(range(width))
+
+
+class _Glance(NamedTuple):
+    """What a piece is like: how many records, were all of them regular; places of quotes; whether lines end within
+    quotes; whether a carriage return stands alone.
+    """
+
+    records: int
+    quotes: Places
+    within: bool
+    alone: bool
+
+
+def _glance(data: bytes) -> _Glance:
+    whole, quoted, returns = np.frombuffer(data, np.uint8), QUOTE in data, RETURN in data
+    quotes, inside, newlines, within, alone = [np.empty(0, np.int64)], False, 0, 0, data.endswith(b"\r")
     for at in range(0, len(data), STEP):
-        cells = np.frombuffer(data, np.uint8, min(STEP, len(data) - at), at)
-        newlines += int(np.count_nonzero(cells == NEWLINE))
-    if RETURN in data and data.count(b"\r") != data.count(b"\r\n"):
-        return None
-    table = _parsed(data, form, quoted=False, newlines=False)
-    rows = newlines + (not data.endswith(b"\n"))
-    return table if table is not None and table.num_rows == rows else None  # it passes over blank lines
+        cells = whole[at : at + STEP]
+        newline = cells == NEWLINE
+        newlines += int(np.count_nonzero(newline))
+        if quoted:
+            quote = cells == QUOTE
+            quotes.append(np.flatnonzero(quote) + at)
+            covered = np.bitwise_xor.accumulate(quote) ^ inside
+            inside = bool(covered[-1])
+            within += int(np.count_nonzero(newline & covered))
+        if returns:
+            behind = whole[at + 1 : at + STEP + 1]
+            alone = alone or bool(((cells[: len(behind)] == RETURN) & (behind != NEWLINE)).any())
+    return _Glance(newlines + (not data.endswith(b"\n")), np.concatenate(quotes), within > 0, alone)
 
 
 def _has_long_line(data: bytes) -> bool:
@@ -188,8 +227,8 @@ def _require_conforming(data: bytes, quotes: Places, delimiter: int) -> None:
     allowed[[delimiter, NEWLINE, RETURN, QUOTE]] = True
     cells = np.frombuffer(data, np.uint8)
     opening, closing = quotes[0::2], quotes[1::2]
-    if opening[0] == 0:
-        opening = opening[1:]
+    opening = opening[1:] if opening[0] == 0 else opening
+    closing = closing[:-1] if closing[-1] == len(data) - 1 else closing
     if not (allowed[cells[opening - 1]].all() and allowed[cells[closing + 1]].all()):
         raise Untrusted("has a quote inside a cell that does not begin with one, or text behind a closing quote")
 
@@ -303,12 +342,12 @@ def _merged(table: Any, numbers: Places, rows: Sequence[tuple[int, Sequence[str]
     together = np.concatenate([numbers, np.array([line for line, _ in rows], np.int64)])
     order = np.argsort(together, kind="stable")
     joined = pa.concat_tables([table, _of_rows([row for _, row in rows], width)])
-    return joined.take(pa.array(order)), together[order]
+    return joined.take(_integers(order)), together[order]
 
 
 def _of_rows(rows: Sequence[Sequence[str]], width: int) -> Any:
     columns: Sequence[Sequence[str]] = list(zip(*rows, strict=True)) if rows else [()] * width
-    return pa.table({str(index): pa.array(cells, pa.large_string()) for index, cells in enumerate(columns)})
+    return pa.table({str(index): _texts(cells) for index, cells in enumerate(columns)})
 
 
 def _empty(width: int) -> Any:
@@ -321,13 +360,13 @@ def _empty(width: int) -> Any:
 def _piece(layout: Layout, table: Any, numbers: Places | None, first_line: int, bad: list[Quarantined],
            lines: int) -> RawPiece:
     unnamed = tuple(str(index) for index, each in enumerate(layout.names)
-                    if not each.strip() and pc.any(pc.not_equal(table.column(str(index)), "")).as_py())
+                    if not each.strip() and _lengths(table.column(str(index))).any())
     if layout.columns.wide:
         if numbers is None:
             numbers = first_line + np.arange(table.num_rows)
         table, numbers = _made_long(table, layout), np.repeat(numbers, len(layout.columns.wide))
     if numbers is not None:
-        table = table.append_column("line", pa.array(numbers, pa.int64()))
+        table = table.append_column("line", _integers(numbers))
     return RawPiece(table, unnamed, bad, table.num_rows + len(bad), lines)
 
 
@@ -336,9 +375,34 @@ def _made_long(table: Any, layout: Layout) -> Any:
     wide, rows = layout.columns.wide, table.num_rows
     values = [table.column(str(index)) for index, _ in wide]
     others = table.drop_columns([str(index) for index, _ in wide])
-    long = others.take(pa.array(np.repeat(np.arange(rows), len(wide))))
+    long = others.take(_integers(np.repeat(np.arange(rows), len(wide))))
     chunks = [chunk for column in values for chunk in column.chunks]
     order = np.arange(rows * len(wide)).reshape(len(wide), rows).T.ravel()
-    years = pa.array([year for _, year in wide], pa.large_string())
-    long = long.append_column("year", years.take(pa.array(np.tile(np.arange(len(wide)), rows))))
-    return long.append_column("value", pa.chunked_array(chunks, pa.large_string()).take(pa.array(order)))
+    years = _texts([year for _, year in wide])
+    long = long.append_column("year", years.take(_integers(np.tile(np.arange(len(wide)), rows))))
+    return long.append_column("value", pa.chunked_array(chunks, pa.large_string()).take(_integers(order)))
+
+
+# --- to and from Arrow without pa.array, pyarrow.compute and to_numpy: those import pandas, which takes a second ------
+
+
+def _integers(numbers: Places) -> Any:
+    held = np.ascontiguousarray(numbers, np.int64)
+    return pa.Array.from_buffers(pa.int64(), len(held), [None, pa.py_buffer(held)])
+
+
+def _texts(cells: Sequence[str]) -> Any:
+    encoded = [cell.encode() for cell in cells]
+    offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
+    return pa.Array.from_buffers(pa.large_string(), len(encoded), buffers)
+
+
+def _lengths(column: Any) -> Places:
+    """Return the bytes in each cell of a column of large_string."""
+    parts = [np.empty(0, np.int64)]
+    for chunk in column.chunks:
+        if len(chunk):
+            offsets = np.frombuffer(chunk.buffers()[1], np.int64)
+            parts.append(np.diff(offsets[chunk.offset : chunk.offset + len(chunk) + 1]))
+    return np.concatenate(parts)

@@ -1,175 +1,124 @@
-"""What the pieces of a table hold, as far as the meaning of its columns depends on it; put together into the plan.
+"""What a staged piece holds, as far as the meaning of its columns depends on it; told in few words, whatever its size.
 
-Each piece tells which indicators, units and scales it has, which cells could tell the decimal mark, which further
-columns are integers, and how economies are named. What is told is small, whatever the size of the piece.
+pandas is not imported, nor polars where no figure has a mark: a worker begins a second earlier.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from large.model import INTEGER_DIGITS, Further, Kind, Layout, TablePlan
-from pipeline.errors import SourceNonsense, UsageError
-from rules.cleaning import is_percent, places_of
-from rules.indicators import MAIN
-from sources._marks import Marks, Undecidable
-from sources._units import Units, Unstated
+import numpy as np
+import pyarrow
 
-if TYPE_CHECKING:
-    import polars
-    import pyarrow
+from engines._arrow import numbers_of, texts_of
+from large.meaning import further_of
+from large.model import INTEGER_DIGITS, MOST_KINDS, PLACES, Layout
+from sources._marks import Marks
 
-MOST_KINDS = 5_000  # different (indicator, unit, scale)
-PLACES = 200  # different names looked at to tell whether they are codes
-SAFE = "nothing was changed"
+FIRST = 4_096  # cells with a point that are looked at first
+FEW = 5_000  # cells with a mark that are looked at one by one, without polars
 
 
 def look(table: pyarrow.Table, layout: Layout) -> dict[str, Any]:
-    """Return what a staged piece holds, as JSON: see merge()."""
-    import polars
-
-    found = polars.from_arrow(table)
-    assert isinstance(found, polars.DataFrame)
+    """Return what a staged piece holds, as JSON: see large.meaning.merge()."""
     at = layout.columns
     value = "value" if at.wide else str(at.value)
-    place = str(max(at.name, at.code))
-    integers = [index for index, _ in further_of(layout) if not _all_integers(found[str(index)])]
-    return {"kinds": _kinds(found, layout), "marks": _marks(found[value]),
-            "texts": integers, "places": found[place].unique(maintain_order=True).head(PLACES).to_list()}
+    texts = [index for index, _ in further_of(layout) if not _all_integers(texts_of(table[str(index)]))]
+    return {"kinds": _kinds(table, layout), "marks": _marks(texts_of(table[value])), "texts": texts,
+            "places": _places(texts_of(table[str(max(at.name, at.code))]))}
 
 
-def further_of(layout: Layout) -> list[tuple[int, str]]:
-    """Return (index, name) of the columns that are none of ours, those without a name left out."""
+def _all_integers(column: pyarrow.Array) -> bool:
+    """Tell whether every cell is an integer as it is written by its shortest text, of at most INTEGER_DIGITS digits."""
+    lengths = np.diff(_offsets(column))
+    if not len(lengths):
+        return True
+    if lengths.min() == 0 or lengths.max() > INTEGER_DIGITS + 1 or not _INTEGER[_bytes(column)].all():
+        return False
+    try:
+        numbers = numbers_of(column.cast(pyarrow.int64()))
+    except pyarrow.ArrowInvalid:
+        return False
+    digits = np.searchsorted(10 ** np.arange(1, INTEGER_DIGITS + 1), np.abs(numbers), side="right") + 1
+    return bool((digits + (numbers < 0) == lengths).all() and digits.max() <= INTEGER_DIGITS)
+
+
+_INTEGER = np.isin(np.arange(256), np.frombuffer(b"-0123456789", np.uint8))  # of each byte, whether it may stand there
+
+
+def _offsets(column: pyarrow.Array) -> Any:
+    return np.frombuffer(column.buffers()[1], np.int64)[column.offset:column.offset + len(column) + 1]
+
+
+def _bytes(column: pyarrow.Array) -> Any:
+    """Return the bytes of all cells."""
+    offsets = _offsets(column)
+    return np.frombuffer(column.buffers()[2] or b"", np.uint8)[offsets[0]:offsets[-1]]
+
+
+def _places(column: pyarrow.Array) -> list[str]:
+    """Return the first different names; of a piece that begins with one name over and over, of more of it."""
+    for rows in (1 << 12, len(column)):
+        found: list[str] = column.slice(0, rows).unique().slice(0, PLACES).to_pylist()
+        if len(found) == PLACES or rows >= len(column):
+            break
+    return found
+
+
+def _kinds(table: pyarrow.Table, layout: Layout) -> list[list[str]]:
+    """Return the different (indicator, unit, scale)."""
     at = layout.columns
-    ours = {at.code, at.name, at.year, at.value, at.indicator, at.unit, at.scale, *(index for index, _ in at.wide)}
-    return [(index, name.strip()) for index, name in enumerate(layout.names) if index not in ours and name.strip()]
-
-
-def _all_integers(column: polars.Series) -> bool:
-    pattern = rf"^(?:0|-?[1-9][0-9]{{0,{INTEGER_DIGITS - 1}}})$"
-    return bool(column.str.contains(pattern).all())
-
-
-def _kinds(found: polars.DataFrame, layout: Layout) -> list[list[str]]:
-    import polars
-
-    at = layout.columns
-    roles = [(str(index) if index >= 0 else "") for index in (at.indicator, at.unit, at.scale)]
-    columns = [polars.col(role).alias(str(n)) if role else polars.lit("").alias(str(n)) for n, role in enumerate(roles)]
-    if not any(roles):
+    there = [index for index in (at.indicator, at.unit, at.scale) if index >= 0]
+    if not there:
         return [["", "", ""]]
-    return [list(row) for row in found.select(columns).unique(maintain_order=True).head(MOST_KINDS + 1).rows()]
+    codes, texts = np.zeros(table.num_rows, dtype=np.int64), []
+    for index in there:
+        encoded = texts_of(table[str(index)]).dictionary_encode()
+        texts.append(encoded.dictionary)
+        codes = codes * len(encoded.dictionary) + numbers_of(encoded.indices)
+    found = []
+    for code in np.unique(codes)[:MOST_KINDS + 1].tolist():
+        cells = []
+        for known in reversed(texts):
+            code, place = divmod(code, len(known))
+            cells.append(known[place].as_py())
+        told = dict(zip(there, reversed(cells), strict=True))
+        found.append([told.get(index, "") for index in (at.indicator, at.unit, at.scale)])
+    return found
 
 
-def _marks(values: polars.Series) -> dict[str, Any]:
+def _marks(values: pyarrow.Array) -> dict[str, Any]:
     """Return the evidence of a decimal mark: one cell of each shape is enough, digits being alike but a leading zero.
     """
     marks = Marks()
-    for cells in (values.filter(values.str.contains(",", literal=True)),
-                  values.filter(values.str.contains(".", literal=True) & ~values.str.contains(",", literal=True))):
-        if cells.len() and (marks.open_question or "," in cells[0]):
-            shapes = cells.str.replace(r"^([^0-9]*)0", "${1}z").str.replace_all("[0-9]", "9")
-            for cell in cells.to_frame("cell").with_columns(shape=shapes).unique(
-                    "shape", keep="first", maintain_order=True)["cell"]:
-                marks.see(cell)
+    held, offsets = _bytes(values), _offsets(values)
+    comma, point = (_rows_with(held, offsets, mark) for mark in b",.")
+    if len(comma) + len(point) <= FEW:
+        for row in [*comma.tolist(), *np.setdiff1d(point, comma).tolist()]:
+            marks.see(values[row].as_py())
+    else:
+        _see_shapes(values, marks, commas=len(comma) > 0, points=len(point) > 0)
     return {"sure": marks.sure, "weak": marks.weak, "grouping": marks.grouping}
 
 
-def merge(seen: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return what all pieces hold, given in the order of the file."""
-    kinds: dict[tuple[str, ...], None] = {}
-    marks: dict[str, Any] = {"sure": {}, "weak": {}, "grouping": False}
-    texts: set[int] = set()
-    places: dict[str, None] = {}
-    for each in seen:
-        kinds.update(dict.fromkeys(map(tuple, each["kinds"][:MOST_KINDS + 1])))
-        for how in ("sure", "weak"):
-            for mark, cell in each["marks"][how].items():
-                marks[how].setdefault(mark, cell)
-        marks["grouping"] = marks["grouping"] or each["marks"]["grouping"]
-        texts |= set(each["texts"])
-        if len(places) < PLACES:
-            places.update(dict.fromkeys(each["places"]))
-    return {"kinds": [list(kind) for kind in kinds], "marks": marks, "texts": sorted(texts),
-            "places": list(places)[:PLACES]}
+def _rows_with(held: Any, offsets: Any, mark: int) -> Any:
+    """Return the rows whose cells hold a byte."""
+    places = np.flatnonzero(held == mark)
+    return np.unique(np.searchsorted(offsets - offsets[0], places, side="right") - 1) if len(places) else places
 
 
-def plan_of(layout: Layout, held: Mapping[str, Any], name: str, unit: str, key: Sequence[str]) -> TablePlan:
-    """Return what the columns mean. Raises UsageError, and SourceNonsense for a decimal mark that nothing tells.
+def _see_shapes(values: pyarrow.Array, marks: Marks, *, commas: bool, points: bool) -> None:
+    import polars
 
-    held: of merge(); unit: of --unit; key: of --key, names of columns, empty for all but the value.
-    """
-    from sources.table import CODE
-
-    at = layout.columns
-    texts = set(held["texts"])
-    further = tuple(Further(index, title, index not in texts) for index, title in further_of(layout))
-    codes = at.code < 0 and all(CODE.fullmatch(each.strip()) for each in held["places"])
-    return TablePlan(at.code, at.name, at.year, -1 if at.wide else at.value, at.indicator, at.unit, at.scale,
-                     bool(at.wide), codes, further, key_of(layout, further, key, name),
-                     _decimal_mark(held["marks"], name), kinds_of(layout, held["kinds"], name, unit))
-
-
-def key_of(layout: Layout, further: Sequence[Further], asked: Sequence[str], name: str) -> tuple[str, ...]:
-    """Return the clean columns of the key. Raises UsageError for a column that the table has not."""
-    at = layout.columns
-    known = {each.name.casefold(): each.field for each in further}
-    known |= {layout.names[index].strip().casefold(): "country" for index in (at.code, at.name) if index >= 0}
-    known["country"] = "country"
-    has_year = bool(at.wide) or at.year >= 0
-    if has_year:
-        known["year"] = "year"
-        if at.year >= 0:
-            known[layout.names[at.year].strip().casefold()] = "year"
-    if not asked:
-        return ("country", *(("year",) if has_year else ()), *(each.field for each in further))
-    unknown = [each for each in asked if each.strip().casefold() not in known]
-    if unknown:
-        raise UsageError(f"--key names {unknown[0]!r}, which is no column of {name} that can tell records apart",
-                         safe=SAFE, next_command=f"--key takes some of {', '.join(sorted(known))}")
-    return tuple(dict.fromkeys(known[each.strip().casefold()] for each in asked))
-
-
-def kinds_of(layout: Layout, texts: Iterable[Sequence[str]], name: str, option: str) -> tuple[Kind, ...]:
-    """Return the kinds of rows that are asked for: those of GDP. Raises UsageError where nothing says the unit."""
-    from sources._tables import indicator_of
-
-    at = layout.columns
-    units = Units(option, at.stated, unit_column=at.unit >= 0, scale_column=at.scale >= 0)
-    found, others = [], set()
-    for indicator, unit, scale in texts:
-        if at.indicator >= 0 and indicator_of(indicator) != MAIN:
-            others.add(indicator)
-            continue
-        if at.unit >= 0 and unit and unit == layout.names[at.unit]:  # files were joined with their headers
-            found.append(Kind(indicator, unit, scale, 0, "the header stands here again", False))
-            continue
-        try:
-            said, size = units.of(indicator.strip(), MAIN, unit, "" if at.full else scale)
-        except Unstated as error:
-            raise UsageError(f"{name}: {error}", where=name, safe=SAFE, next_command="the same command with "
-                             "--unit billion   # or million, or usd") from error
-        places = places_of(MAIN, said, size)
-        known, fault = (places, "") if isinstance(places, int) else (0, places)
-        found.append(Kind(indicator, unit, scale, known, fault, is_percent(said)))
-    if not found and others:
-        seen = ", ".join(sorted(text[:40] for text in others)[:12])
-        raise SourceNonsense(f"{name} has no GDP ({MAIN}); its indicators are {seen}", where=name, safe=SAFE)
-    if len(found) > MOST_KINDS:
-        raise UsageError(f"{name} has more than {MOST_KINDS:,} different indicators, units and scales; one of the "
-                         "columns taken for them is something else", where=name, safe=SAFE,
-                         next_command="name the columns with --columns country=COLUMN,year=COLUMN,value=COLUMN")
-    return tuple(found)
-
-
-def _decimal_mark(told: Mapping[str, Any], name: str) -> str:
-    marks = Marks()
-    marks.sure, marks.weak, marks.grouping = dict(told["sure"]), dict(told["weak"]), told["grouping"]
-    try:
-        return marks.decide()
-    except Undecidable as error:
-        raise SourceNonsense(
-            f"{name} does not tell which sign is its decimal mark: {error}. Guessing wrong would change figures a "
-            "thousandfold", where=name, safe=SAFE,
-            next_command="write the file again without thousands marks and with a decimal point") from error
+    cells = polars.Series(values, dtype=polars.String)
+    wanted = [cells.filter(cells.str.contains(",", literal=True))] if commas else []
+    if points:
+        pointed = cells.filter(cells.str.contains(".", literal=True) & ~cells.str.contains(",", literal=True))
+        wanted += [pointed.head(FIRST), pointed[FIRST:]]
+    for number, some in enumerate(wanted):
+        if number == len(wanted) - 1 and points and not marks.open_question:
+            break  # a point that can only be decimal was seen: further ones say nothing new
+        shapes = some.str.replace(r"^([^0-9]*)0", "${1}z").str.replace_all("[0-9]", "9")
+        for cell in some.to_frame("cell").with_columns(shape=shapes).unique(
+                "shape", keep="first", maintain_order=True)["cell"]:
+            marks.see(cell)

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow
 
 from engines import open_table_engine
+from engines._arrow import array_of, array_of_texts, numbers_of, rows_of
 from engines._table import Cleaner
 from large.model import MOST_CENTS, Economies, TablePlan
 from large.pieces import checkpointed, read_table, write_batches
@@ -36,7 +37,7 @@ def clean_piece(root: str, folder: str, quarantine: str, number: int, piece: dic
                 engine: str, partitions: int, every: int, identity: str) -> dict[str, Any]:
     """Clean a staged piece and part its rows by a hash of their key: batch n of the file is of partition n.
 
-    The last batch is a sample of the rows, one of `every`. Returns the balance, rows of each partition, and bytes of a row.
+    The last batch is a sample of the rows, one of `every`. Returns the balance, rows of each partition, bytes of a row.
     """
     meaning = TablePlan.of(plan)
 
@@ -60,7 +61,7 @@ def sample_of(table: pyarrow.Table, first: int, every: int) -> pyarrow.Table:
     """Return one of `every` rows, their texts cut short: these sort as the whole ones do, or tie."""
     import pyarrow.compute as pc
 
-    sample = table.take(pyarrow.array(np.arange(first, table.num_rows, every)))
+    sample = rows_of(table, np.arange(first, table.num_rows, every))
     for at, field in enumerate(sample.schema):
         if field.type == pyarrow.large_string():
             sample = sample.set_column(at, field.name, pc.utf8_slice_codeunits(sample[field.name], 0, SAMPLED_TEXT))
@@ -85,7 +86,7 @@ def grouped(table: pyarrow.Table, group: NDArray[np.uint16], groups: int
     counts = np.bincount(group, minlength=groups)
     ends = np.cumsum(counts)
     if groups > 1:
-        table = table.take(pyarrow.array(np.argsort(group, kind="stable")))  # of 16 bits: a radix sort
+        table = rows_of(table, np.argsort(group, kind="stable"))  # of 16 bits: a radix sort
     table = table.combine_chunks()
     return ((one_batch(table.slice(int(end - count), int(count))) for end, count in zip(ends, counts, strict=True)),
             counts.tolist())
@@ -117,7 +118,7 @@ def choose_ranges(paths: Sequence[str], sample_at: int, plan: dict[str, Any], en
     """
     meaning, economies = TablePlan.of(plan), _economies()
     table = open_table_engine(engine).ordered(batch_of(paths, sample_at), economies, meaning.dimensions)
-    region = np.array(economies.region, dtype=np.int64)[table["country"].to_numpy()]
+    region = np.array(economies.region, dtype=np.int64)[numbers_of(table["country"])]
     step, found = max(rows // every, 1), list[Boundary]()
     for number in range(len(REGIONS)):
         begin, end = np.searchsorted(region, [number, number + 1]).tolist()
@@ -133,8 +134,8 @@ def choose_ranges(paths: Sequence[str], sample_at: int, plan: dict[str, Any], en
 def ranges_of(table: pyarrow.Table, plan: TablePlan, economies: Economies, boundaries: Sequence[Boundary]
               ) -> NDArray[np.uint16]:
     """Return for each row the range it belongs to: the last that begins before or with it."""
-    region = np.array(economies.region, dtype=np.int64)[table["country"].to_numpy()]
-    rough = _rough(region, table["cents"].to_numpy())
+    region = np.array(economies.region, dtype=np.int64)[numbers_of(table["country"])]
+    rough = _rough(region, numbers_of(table["cents"]))
     starts = np.array([_rough(each[0], each[1] if len(each) > 1 else MOST_CENTS) for each in boundaries])
     found = np.searchsorted(starts, rough, side="right") - 1
     inside = np.flatnonzero((starts[found] == rough) & np.array([len(each) > 1 for each in boundaries])[found])
@@ -154,7 +155,7 @@ def _by_whole_key(table: pyarrow.Table, plan: TablePlan, rows: NDArray[np.intp],
     """Return the ranges of rows whose region and GDP are those of a boundary: the rest of the key decides."""
     import polars
 
-    frame = polars.from_arrow(table.select(list(plan.dimensions)).take(pyarrow.array(rows)))
+    frame = polars.from_arrow(rows_of(table.select(list(plan.dimensions)), rows))
     assert isinstance(frame, polars.DataFrame)
     frame = frame.insert_column(0, polars.Series("rough", rough)).with_row_index("place").sort(
         "rough", *plan.dimensions)
@@ -208,7 +209,7 @@ def last_of_keys(paths: Sequence[str], number: int, plan: TablePlan, engine: str
         left.append(table)
         exact, superseded = exact + repeats, superseded + older
     joined = pyarrow.concat_tables(left)
-    joined = joined.take(pyarrow.array(np.argsort(joined["position"].to_numpy(), kind="stable")))
+    joined = rows_of(joined, np.argsort(numbers_of(joined["position"]), kind="stable"))
     table, none, older = keep(joined, plan.key)
     assert none == 0, "repeats of one figure meet in one share"
     return table.drop_columns(["position"]), exact, superseded + older
@@ -220,8 +221,7 @@ def _share(paths: Sequence[str], number: int, plan: TablePlan, share: int, share
     for at, path in enumerate(paths):
         table = batch_of([path], number)
         mine = np.flatnonzero(partition_of(table, [*plan.key, "published"], 4099) % shares == share)
-        found.append(table.take(pyarrow.array(mine)).append_column(
-            "position", pyarrow.array((at << 32) + mine.astype(np.int64))))
+        found.append(rows_of(table, mine).append_column("position", array_of((at << 32) + mine.astype(np.int64))))
     return pyarrow.concat_tables(found)
 
 
@@ -244,8 +244,8 @@ def sort_range(root: str, folder: str, number: int, paths: Sequence[str], plan: 
 def published(table: pyarrow.Table, plan: TablePlan, economies: Economies) -> pyarrow.Table:
     """Return clean rows as the columns of Countries_by_GDP, in their order; further ones under their clean names."""
     names = pyarrow.DictionaryArray.from_arrays(
-        pyarrow.array(table["country"].to_numpy().astype(np.int16)), pyarrow.array(economies.names))
-    arrays = [names, pyarrow.array(table["cents"].to_numpy() / 100.0), table["published"],
+        array_of(numbers_of(table["country"]).astype(np.int16)), array_of_texts(economies.names))
+    arrays = [names, array_of(numbers_of(table["cents"]) / 100.0), table["published"],
               *([table["year"]] if plan.has_year else []), *(table[each.field] for each in plan.further)]
     return pyarrow.table(arrays, names=["Country", "GDP_USD_billion", "GDP_as_published", *plan.dimensions[1:]])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     import pyarrow
 
     from large.read import RawPiece
+
+
+SAMPLE_PIECE = 1 << 16  # bytes of a piece of which a sample takes some
+SEED = 20_261_120
 
 
 def survey(path: str, start: int, end: int) -> list[Any]:
@@ -56,18 +61,26 @@ def stage_piece(root: str, folder: str, quarantine: str, number: int, path: str,
 
 
 def stage_serially(root: str, folder: str, quarantine: str, first: int, path: str, name: str, stamp: Stamp,
-                   layout: dict[str, Any], identity: str, piece_bytes: int) -> list[dict[str, Any]]:
-    """Read a file that cannot be cut from its start to its end and stage it piece by piece; returns their facts."""
+                   layout: dict[str, Any], identity: str, piece_bytes: int, share: float = 1.0
+                   ) -> list[dict[str, Any]]:
+    """Read a file that cannot be cut from its start to its end and stage it piece by piece; returns their facts.
+
+    share: of the file, of a sample: then it is read in smaller pieces, of which some are kept, by seed.
+    """
     from large.serial import read_serially
 
     form, found = Layout.of(layout), list[dict[str, Any]]()
-    line = form.header_lines + 1
-    for number, read in enumerate(read_serially(file_document(Path(path), {}), form, name, piece_bytes), first):
-        def make(read: RawPiece = read, line: int = line, number: int = number) -> dict[str, Any]:
-            with unchanged({Path(path): stamp}):
-                return keep(root, folder, quarantine, number, [read], form, [line])
+    line, chosen = form.header_lines + 1, random.Random(SEED)
+    size = min(SAMPLE_PIECE, piece_bytes) if share < 1 else piece_bytes
+    number = first
+    for read in read_serially(file_document(Path(path), {}), form, name, size):
+        if number == first or chosen.random() < share:
+            def make(read: RawPiece = read, line: int = line, number: int = number) -> dict[str, Any]:
+                with unchanged({Path(path): stamp}):
+                    return keep(root, folder, quarantine, number, [read], form, [line])
 
-        found.append(checkpointed(Path(root, folder, f"{number:06d}.json"), f"{identity}/{number}", make))
+            found.append(checkpointed(Path(root, folder, f"{number:06d}.json"), f"{identity}/{number}", make))
+            number += 1
         line += read.lines
     return found
 
@@ -92,13 +105,15 @@ def keep(root: str, folder: str, quarantine: str, number: int, read: Sequence[Ra
 
 def joined(tables: Sequence[pyarrow.Table], lines: Sequence[int]) -> pyarrow.Table:
     """Return the tables of one file as one; each row of more than one tells its line. lines: the first of each."""
+    if len(tables) == 1:
+        return tables[0]
     import numpy as np
     import pyarrow
 
-    if len(tables) == 1:
-        return tables[0]
+    from engines._arrow import array_of
+
     told = [table if "line" in table.column_names else
-            table.append_column("line", pyarrow.array(np.arange(first, first + table.num_rows)))
+            table.append_column("line", array_of(np.arange(first, first + table.num_rows)))
             for table, first in zip(tables, lines, strict=True)]
     return pyarrow.concat_tables(told)
 

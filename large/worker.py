@@ -22,26 +22,27 @@ def main() -> None:
     process.prepare()
     with os.fdopen(answers, "wb") as stream:
         for line in sys.stdin.buffer:
-            stream.write((json.dumps({**_done(line), "peak": peak_memory()}) + "\n").encode())
+            stream.write((json.dumps({**done(line), "peak": peak_memory()}) + "\n").encode())
             stream.flush()
 
 
-def _done(line: bytes) -> dict[str, Any]:
-    """Do one task; every exception becomes an answer."""
+def done(line: bytes) -> dict[str, Any]:
+    """Do one task, a line of JSON; every exception becomes an answer, see large.pool.result_of."""
     try:
         return {"result": call(Task(**json.loads(line)))}
     except WorldEconomiesError as error:
-        return {"error": _told(error)}
+        return {"error": told_of(error)}
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return {"error": _told(DiskFull(f"The disk is full ({error.strerror})", where=str(error.filename or ""),
+            return {"error": told_of(DiskFull(f"The disk is full ({error.strerror})", where=str(error.filename or ""),
                                             safe="nothing half-written is left; earlier results are as they were"))}
         return {"traceback": traceback.format_exc()}
     except Exception:  # noqa: BLE001  the last fence of this process: the stage tells it
         return {"traceback": traceback.format_exc()}
 
 
-def _told(error: WorldEconomiesError) -> dict[str, str]:
+def told_of(error: WorldEconomiesError) -> dict[str, str]:
+    """Return an error of ours as JSON."""
     return {"kind": type(error).__name__, "what": error.what, "where": error.where, "safe": error.safe,
             "next_command": error.next_command}
 

@@ -94,7 +94,7 @@ def lines(stream: TextIO, zeros: list[int]) -> Iterator[str]:
     while block := stream.read(BLOCK):
         text = rest + block
         cut = text.rfind("\n") + 1 or text.rfind("\r", 0, -1) + 1
-        if cut == 0 and len(text) > LONGEST_LINE:
+        if cut == 0 and len(text) - text.endswith("\r") > LONGEST_LINE:
             yield from _noting_zeros(text[:LONGEST_LINE] + "\n", zeros)
             rest = _after_line(stream, text[-1:])
             continue

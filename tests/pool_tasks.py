@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import sys
 from pathlib import Path
 
 from pipeline.errors import CheckpointError
@@ -45,3 +46,8 @@ def threads() -> dict[str, str]:
 
 def process() -> int:
     return os.getpid()
+
+
+def imported() -> list[str]:
+    """Return which heavy libraries this worker has loaded by now."""
+    return sorted({"pandas", "polars", "pyarrow", "adbc_driver_sqlite"} & sys.modules.keys())

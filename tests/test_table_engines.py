@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,8 @@ FATES = {
     "bad unit": (Record(unit="Euro", scale=""), "quarantined", ("unit", "1", "the unit 'Euro' is not US dollars")),
     "percent sign in percent": (Record(value="5%", unit="Percent", scale=""), "quarantined",
                                 ("unit", "5%", "the unit 'Percent' is not US dollars")),
+    "bad percentage": (Record(value="1,23%", unit="Percent", scale=""), "quarantined",
+                       ("number", "1,23%", "'1,23%' has malformed thousands groups")),
     "percent sign elsewhere": (Record(value="5%"), "quarantined", ("number", "5%", "'5%' is no number")),
     "too large": (Record(value="10000000000000"), "quarantined",
                   ("number", "10000000000000", "'10000000000000' is too large for a GDP")),
@@ -210,6 +213,28 @@ def test_an_engine_works_without_the_other(name: str, other: str) -> None:
             "print(len(engine.ordered(kept, ECONOMIES, plan.dimensions)) > 50)")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PROJECT, check=False)
     assert (done.stdout, done.stderr) == ("True\n", "")
+
+
+def test_polars_does_not_bring_pandas(tmp_path: Path) -> None:
+    rows = records(300, 1)
+    table = staged(rows)
+    with pa.OSFile(str(tmp_path / "piece.arrow"), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    code = ("import sys; import pyarrow as pa; from tests.nasty import *; from engines import open_table_engine\n"
+            "from engines._table import Cleaner\n"
+            "plan = plan_for(records(300, 1)); engine = open_table_engine('polars')\n"
+            f"piece = pa.ipc.open_file({str(tmp_path / 'piece.arrow')!r}).read_all()\n"
+            "found = Cleaner(engine, plan, IDENTITY, ECONOMIES, FILE).clean(piece, 2)\n"
+            "list(found.quarantined); kept = engine.keep_last(found.table, ('country', 'f8')).table\n"
+            "engine.ordered(kept, ECONOMIES, plan.dimensions); print('pandas' in sys.modules)")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PROJECT, check=False)
+    assert (done.stdout, done.stderr) == ("False\n", "")
+
+
+@pytest.mark.parametrize(("text", "year"), [("2024", "2024"), (" YR2024\n", "2024"), ("2024.00", "2024"),
+                                            ("2024.5", "2024.5"), (" FY24", " FY24"), ("20245", "20245")])
+def test_a_written_year(text: str, year: str) -> None:
+    assert cleaning.written_year(text) == year
 
 
 # --- what is held from piece to piece -------------------------------------------------------------------------------

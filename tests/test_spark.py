@@ -1,0 +1,341 @@
+"""Spark: every cell as the other engines have it, on this machine and on a cluster of real processes on loopback."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+pytest.importorskip("polars", reason="the group `large` is not installed")
+
+from engines import open_table_engine
+from engines._table import Cleaner
+from large import spark
+from large.model import TablePlan
+from large.pieces import read_table, write_batches
+from large.pool import Task, TaskFault
+from large.settings import MIB, Settings
+from large.sorting import published
+from large.spark import SparkPool
+from large.spark_sorting import SparkTransforming
+from large.transforming import Outcome
+from pipeline.checkpoints import Manifest
+from pipeline.errors import SourceNonsense, TargetUnreachable, UsageError
+from pipeline.events import Reporter
+from pipeline.parts import read_rows
+from pipeline.stage import Stage
+from rules.identity import REGIONS
+from tests import large_table
+from tests.nasty import ECONOMIES, FILE, IDENTITY, cells, plan_for, records, staged
+from tests.project import PROJECT, manifest, run
+from utils import Workspace
+
+MISSING = ("pyspark is not installed" if find_spec("pyspark") is None else
+           "there is no Java" if shutil.which("java") is None else "")
+needs_spark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
+SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # Java that starts soon, and is not to run for long
+GRAIN = ("--piece-size", "64K")
+PIECE = 45_001  # rows
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkPool]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAVA_TOOL_OPTIONS", SHORT_LIVED)
+        with SparkPool("local[2]", tmp_path_factory.mktemp("spark"), 1 << 30) as opened:
+            yield opened
+    assert [*(opened.root / "results" / "work").iterdir()] == []
+    assert opened._java is not None and opened._java.poll() is not None
+
+
+# --- every cell -----------------------------------------------------------------------------------------------------
+
+
+def extracted(workspace: Workspace, table: pa.Table, plan: TablePlan) -> Manifest:
+    """Stage a table in pieces of PIECE rows; return the manifest that extract leaves, as far as transform reads it."""
+    pieces = []
+    for number, begin in enumerate(range(0, len(table), PIECE)):
+        piece, part = table.slice(begin, PIECE), f"results/staged/{number:06d}.arrow"
+        files = write_batches(workspace.root / part, piece.schema, piece.combine_chunks().to_batches())
+        (digest, _), = files.values()
+        pieces.append({"part": part, "sha256": digest, "rows": len(piece), "first_line": begin + 2, "file": FILE,
+                       "bytes_held": 100 * len(piece)})
+    vintage = {"dataset": "table:nasty", "label": "2026-11", "published": "2026-11-01"}
+    return Manifest("nasty", "extract", {}, {}, [], {}, "",
+                    {"batches": [{"vintage": vintage}], "table": {"plan": plan.told(), "pieces": pieces}})
+
+
+def by_polars(table: pa.Table, plan: TablePlan) -> tuple[list[tuple[Any, ...]], list[list[str]], dict[str, int]]:
+    """Return the rows of all parts, the quarantined rows and the balance, by the engine of one machine."""
+    engine = open_table_engine("polars")
+    cleaner = Cleaner(engine, plan, IDENTITY, ECONOMIES, FILE)
+    found = cleaner.clean(table, 2)
+    kept = engine.keep_last(found.table, plan.key)
+    balance = {**found.balance, "out": len(kept.table), "duplicate: exact": kept.exact,
+               "duplicate: superseded": kept.superseded}
+    parts = published(engine.ordered(kept.table, ECONOMIES, plan.dimensions), plan, ECONOMIES)
+    return [*cells(parts)], [list(row) for row in found.quarantined], balance
+
+
+def by_spark(pool: SparkPool, table: pa.Table, plan: TablePlan) -> tuple[Outcome, Workspace]:
+    workspace = Workspace(pool.root / "nasty")
+    stage = Stage("transform", argparse.Namespace(), workspace, Reporter("transform", []))
+    work = SparkTransforming(stage, extracted(workspace, table, plan), "spark", Settings(2, 64 * MIB, MIB), "")
+    assert work.shuffles > 1
+    outcome, cleaned = work.cleaned(pool)
+    work.sorted(pool, outcome, cleaned)
+    return outcome, workspace
+
+
+@needs_spark
+def test_nasty_records_are_what_they_are_by_polars(pool: SparkPool) -> None:
+    rows = records(200_000, 20261121)
+    plan = replace(plan_for(rows), key=("country", "year", "f8"))
+    table = staged(rows)
+    table = pa.concat_tables([table, table.slice(0, 20_000)])  # repeats, in other pieces than what they repeat
+    del rows
+    wanted, quarantined, balance = by_polars(table, plan)
+    outcome, workspace = by_spark(pool, table, plan)
+    assert outcome.balance == balance
+    assert balance["duplicate: exact"] > 5_000 and balance["duplicate: superseded"] > 10_000
+    parts = [read_table(workspace.resolve(part.relative_path), part.sha256, "transform") for part in outcome.parts]
+    assert [row for part in parts for row in cells(part)] == wanted
+    assert len(parts) > len(REGIONS) and {part.schema for part in parts} == {parts[0].schema}
+    assert [str(field.type) for field in parts[0].schema][1:] == ["double", "double", "int16", "int64", "large_string"]
+    assert [len(part) for part in parts] == [part.rows for part in outcome.parts]
+    for part, region in zip(parts, outcome.region_of_part, strict=True):
+        assert {IDENTITY.country(IDENTITY.resolve("", name)).region for name in part["Country"].unique().to_pylist()
+                } == {region}
+    assert sum(outcome.regions.values()) == balance["out"]
+    left = [row for path in outcome.quarantine for row in list(read_rows(workspace.resolve(path)))[1:]]
+    assert left == quarantined
+
+
+@needs_spark
+def test_errors_of_tasks_come_back_as_what_they_are(pool: SparkPool, tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_bytes(b"abc")
+    with pytest.raises(SourceNonsense, match=r"a\.csv became shorter while it was read: 3 bytes"):
+        pool.all([Task("large.staging:survey", {"path": str(file), "start": 0, "end": 9})])
+    with pytest.raises(TaskFault, match="FileNotFoundError"):
+        pool.all([Task("large.staging:survey", {"path": str(tmp_path / "none"), "start": 0, "end": 9})])
+    tasks = [Task("large.staging:survey", {"path": str(file), "start": 0, "end": end}) for end in (0, 1, 2, 3)]
+    assert [len(told[0]) for told in pool.all(tasks)] == [64] * 4
+    assert [at for at, _ in pool.run([])] == []
+    assert pool.peak_memory > 200 * MIB
+
+
+@needs_spark
+def test_errors_inside_spark_come_back_as_what_they_are(pool: SparkPool, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(UsageError, match=r"Python of the Spark cluster at local\[2\] has no nowhere"), pool.in_words():
+        pool.context.parallelize([1], 1).map(lambda _: __import__("nowhere")).collect()
+    assert "what Spark said last" in caplog.text
+
+
+# --- the whole pipeline ---------------------------------------------------------------------------------------------
+
+
+def etl(table: Path, workspace: Path, *more: str, env: dict[str, str] | None = None
+        ) -> subprocess.CompletedProcess[str]:
+    return run("etl_process.py", "--source", "table", "--input", str(table), "--target", "regions", "--no-html",
+               "--vintage", "2026-11", *GRAIN, *more, workspace=workspace, timeout=300,
+               env={"JAVA_TOOL_OPTIONS": SHORT_LIVED, **(env or {})})
+
+
+def dumps(workspace: Path) -> dict[str, list[str]]:
+    """Return what each regional database holds as sorted SQL, but for the row that names the run."""
+    found = {}
+    for region in REGIONS:
+        path = workspace / "sqliteDB" / "regions" / (region.replace(" ", "_") + ".db")
+        with closing(sqlite3.connect(path)) as db:
+            found[region] = sorted(line for line in db.iterdump() if not line.startswith('INSERT INTO "picture"'))
+    return found
+
+
+def test_the_code_travels_with_the_table_of_countries(tmp_path: Path) -> None:
+    spark.pack(tmp_path / "code.zip")
+    code = ("import sys; sys.path.insert(0, './code.zip'); from pipeline.countries import load_identity\n"
+            "import large.sorting, large.staging, large.spark_sorting, large.read\n"
+            "print(large.sorting.__file__, len(load_identity().countries()))")
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False,
+                          env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"})
+    assert done.stdout == f"./code.zip/large/sorting.py {len(IDENTITY.countries())}\n", done.stderr
+
+
+def same_as_elsewhere(table: Path, workspace: Path, done: subprocess.CompletedProcess[str]) -> None:
+    assert done.returncode == 0, done.stderr
+    rows, counts = large_table.expected(table)
+    assert large_table.held(workspace) == rows
+    assert manifest(workspace, "transform")["balance"] == dict(counts)
+    assert "by spark, since asked for by --engine" in done.stderr
+    assert not re.search("WARN|log4j|JAVA_TOOL|py4j|Traceback", done.stderr + done.stdout)
+    assert [*(workspace / "results" / "work").rglob("*spark*")] == []
+
+
+@needs_spark
+def test_the_pipeline_gives_the_same_databases_by_every_engine(tmp_path: Path) -> None:
+    table = large_table.write(tmp_path / "big.csv", 3_000, unknown=20)
+    same_as_elsewhere(table, tmp_path / "spark", etl(table, tmp_path / "spark", "--engine", "spark",
+                                                      "--spark-master", "local[2]"))
+    assert len(manifest(tmp_path / "spark", "extract")["parts"]) > 1
+    for engine in ("polars", "pandas"):
+        done = etl(table, tmp_path / engine, "--engine", engine, "--workers", "1")
+        assert done.returncode == 0, done.stderr
+        assert dumps(tmp_path / engine) == dumps(tmp_path / "spark")
+
+
+# --- what is missing ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["local[0]", "local[x]", "spark://host", "yarn", "host:7077", "spark://a:1,b",
+                                  "spark://a:1/x", "LOCAL"])
+def test_a_master_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(f"--spark-master {text!r} is no address")):
+        spark.checked_master(text)
+
+
+@pytest.mark.parametrize(("text", "master"), [("", "local[*]"), ("local", "local"), ("local[12]", "local[12]"),
+                                              ("spark://a:7077,b.c:1", "spark://a:7077,b.c:1")])
+def test_a_master_is_taken(text: str, master: str) -> None:
+    assert spark.checked_master(text) == master
+
+
+def test_missing_pyspark_and_java_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(spark, "find_spec", lambda name: None)
+    with pytest.raises(UsageError, match="needs pyspark, which is not installed") as caught:
+        SparkPool("", tmp_path, 1 << 30)
+    assert caught.value.next_command == "pip install -c constraints.txt '.[spark]'"
+    monkeypatch.setattr(spark, "find_spec", lambda name: name)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    with pytest.raises(UsageError, match="and there is none here"):
+        SparkPool("", tmp_path, 1 << 30)
+
+
+@needs_spark
+def test_a_master_that_does_not_answer_is_named_at_once(tmp_path: Path) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        port = server.getsockname()[1]
+    with pytest.raises(TargetUnreachable, match=f"does not answer .127.0.0.1:{port}: Connection refused"):
+        SparkPool(f"spark://127.0.0.1:{port}", tmp_path, 1 << 30).__enter__()
+    assert [*tmp_path.rglob("*")] == []
+
+
+JAVAS = {"old": ("echo 'openjdk version \"11.0.2\" 2019' >&2", "the one here is 11"),
+         "broken": ("exit 3", r"the one here does not run .exit 3"),
+         "silent": ("echo hello >&2", r"the one here does not run .exit 0")}
+
+
+@pytest.mark.parametrize(("script", "words"), JAVAS.values(), ids=JAVAS)
+def test_a_java_that_cannot_run_spark_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str,
+                                              words: str) -> None:
+    java = tmp_path / "bin" / "java"
+    java.parent.mkdir()
+    java.write_text(f"#!/bin/sh\n{script}\n")
+    java.chmod(0o755)
+    monkeypatch.setattr(spark, "find_spec", lambda name: name)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    with pytest.raises(UsageError, match=f"needs Java 17 or newer, and {words}"):
+        SparkPool("local", tmp_path / "w", 1 << 30)
+
+
+# --- a cluster ------------------------------------------------------------------------------------------------------
+
+
+class Process:
+    """A process of a cluster, and its messages read until one says what is waited for."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        import pyspark
+
+        home = Path(pyspark.__file__).parent
+        self.reader: threading.Thread | None = None
+        environment = {**os.environ, "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_LOCAL_DIRS": str(folder / "local"),
+                       "SPARK_HOME": str(home)}
+        self.process = subprocess.Popen([str(home / "bin" / "spark-class"), *arguments], cwd=folder, env=environment,
+                                        stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+
+    def says(self, pattern: str) -> str:
+        """Return the first group of the first message of this pattern; what comes later is read and forgotten."""
+        assert self.process.stderr is not None
+        seen = []
+        for line in self.process.stderr:
+            seen.append(line)
+            if found := re.search(pattern, line):
+                self.reader = threading.Thread(target=self.process.stderr.read)
+                self.reader.start()
+                return found[1]
+        raise AssertionError("".join(seen))
+
+    def end(self) -> None:
+        self.process.terminate()
+        self.process.wait()
+        if self.reader:
+            self.reader.join()
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a master with two workers."""
+    folder = tmp_path_factory.mktemp("cluster")
+    loopback = ("--host", "127.0.0.1", "--port", "0", "--webui-port", "0")
+    processes = [Process(folder, "org.apache.spark.deploy.master.Master", *loopback)]
+    try:
+        address = processes[0].says(r"Starting Spark master at (spark://\S+)")
+        for number in range(2):
+            processes.append(Process(folder, "org.apache.spark.deploy.worker.Worker", *loopback, "--cores", "1",
+                                     "--memory", "1g", "--work-dir", str(folder / f"worker{number}"), address))
+        for worker in processes[1:]:
+            worker.says("(Successfully registered) with master")
+        yield address
+    finally:
+        for process in processes[::-1]:
+            process.end()
+
+
+def on_loopback(python: str) -> dict[str, str]:
+    return {"SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": python}
+
+
+@needs_spark
+@pytest.mark.full
+def test_a_cluster_gives_the_same(cluster: str, tmp_path: Path) -> None:
+    table = large_table.write(tmp_path / "big.csv", 6_000, unknown=20)
+    done = etl(table, tmp_path / "w", "--engine", "spark", "--spark-master", cluster, env=on_loopback(sys.executable))
+    same_as_elsewhere(table, tmp_path / "w", done)
+    done = etl(table, tmp_path / "polars", "--engine", "polars", "--workers", "1")
+    assert dumps(tmp_path / "polars") == dumps(tmp_path / "w")
+
+
+@needs_spark
+@pytest.mark.full
+def test_a_cluster_without_room_is_told(cluster: str, tmp_path: Path) -> None:
+    defaults = tmp_path / "conf"
+    defaults.mkdir()
+    (defaults / "spark-defaults.conf").write_text("spark.executor.memory 900g\n")
+    code = ("import sys; from pathlib import Path; from large import spark; spark.EXECUTORS_WITHIN = 1.0\n"
+            "try: spark.SparkPool(sys.argv[1], Path(sys.argv[2]), 1 << 30).__enter__()\n"
+            "except spark.TargetUnreachable as error: print(error)")
+    environment = {**os.environ, **on_loopback(sys.executable), "SPARK_CONF_DIR": str(defaults)}
+    done = subprocess.run([sys.executable, "-c", code, cluster, str(tmp_path / "w")], env=environment, text=True,
+                          cwd=PROJECT, capture_output=True, check=False)
+    assert "gave no executor within 1 s: its workers are gone, busy, or have less memory" in done.stdout, done.stderr
+    assert [*(tmp_path / "w" / "results" / "work").iterdir()] == []
+
+
