@@ -12,9 +12,11 @@ follows the size of a piece and of a partition, never that of the input.
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from pipeline import lock
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 REGIONS = "regions"  # of --target
 ENGINES = ("pandas", "polars", "spark")
+LOADS = "polars"  # a load is done by workers of ours, whatever engine made the parts
 SAFE = "nothing was read or changed"
 
 
@@ -61,7 +64,7 @@ def open_pool(options: argparse.Namespace, engine: str, settings: Settings, stag
         return SparkPool(options.spark_master, stage.workspace.root, options.memory, stage.lock_fd)
     from large.pool import Pool
 
-    return Pool(settings.workers, stage.lock_fd)
+    return Pool(settings.workers, stage.lock_fd, partial(lock.sweep, stage.workspace))
 
 
 def open_work(stage: Stage, before: Manifest, engine: str, settings: Settings, code: str) -> Transforming:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,8 +24,8 @@ STAGES = {"extract": extract, "transform": transform, "load": load}
 class OneProcess(pool.Pool):
     """A pool whose tasks are done here, in the order in which they are given."""
 
-    def __init__(self, workers: int, lock_fd: int = -1) -> None:
-        super().__init__(0, lock_fd)
+    def __init__(self, workers: int, *others: Any) -> None:
+        super().__init__(0, *others)
 
 
 def run_stages(monkeypatch: pytest.MonkeyPatch, inputs: Sequence[Path], workspace: Path, *more: str,
