@@ -26,6 +26,8 @@ from utils import PROJECT
 ATTEMPTS = 2  # of a task whose worker died
 ONE_THREAD = dict.fromkeys(("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
                             "ARROW_NUM_THREADS", "RAYON_NUM_THREADS", "MALLOC_ARENA_MAX"), "1")
+# Arrow's own allocator keeps what was freed: 45 MiB more a worker, and no faster (60 MiB of input, 512M).
+FRUGAL = {"ARROW_DEFAULT_MEMORY_POOL": "system"}
 
 
 class WorkerDied(WorldEconomiesError):
@@ -137,7 +139,8 @@ class _Worker:
         self.results, write = os.pipe()
         life, self._life = os.pipe()
         descriptors = [fd for fd in (lock_fd, write, life) if fd >= 0]
-        environment = {**os.environ, **ONE_THREAD, process.PARENT_FD: str(life), process.PARENT_PID: str(os.getpid()),
+        environment = {**os.environ, **ONE_THREAD, **FRUGAL, process.PARENT_FD: str(life),
+                       process.PARENT_PID: str(os.getpid()),
                        "PYTHONPATH": os.pathsep.join(filter(None, (str(PROJECT), os.environ.get("PYTHONPATH", ""))))}
         environment.pop("WORLD_ECONOMIES_EVENTS_FD", None)  # the stage alone speaks to the run
         if lock_fd >= 0:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pipeline.errors import UsageError
 
 MIB = 1 << 20
-STAGE_HOLDS = 110 * MIB  # the two processes that wait: etl_process.py and the stage
-WORKER_HOLDS = 135 * MIB  # a worker with its libraries and nothing in hand
+STAGE_HOLDS = 64 * MIB  # the two processes that wait: etl_process.py and the stage
+WORKER_HOLDS = 100 * MIB  # a worker with its libraries and nothing in hand
 LEAST_IN_HAND = 24 * MIB
 PIECE_FACTOR = 16  # bytes held for each byte of a piece while it is read or cleaned
 ROW_FACTOR = 7  # copies of a row's bytes held while a partition is sorted

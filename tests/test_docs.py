@@ -291,7 +291,7 @@ def test_the_pieces_are_as_large_as_told() -> None:
         assert f"{found / settings.MIB:.1f} MiB" == piece
 
 
-@pytest.mark.parametrize(("workers", "least"), [("2", 428), ("1", 269)])
+@pytest.mark.parametrize(("workers", "least"), [("2", 312), ("1", 188)])
 def test_the_least_memory_is_the_one_told(workers: str, least: int) -> None:
     assert f"{least} MiB" in read("docs/scale.md")
     asked("--workers", workers, "--memory", f"{least}M")
