@@ -215,3 +215,11 @@ def test_a_sample_of_a_packed_table_is_less_than_all_of_it(tmp_path: Path) -> No
     done = etl(packed, tmp_path / "w", "--engine", "polars", "--piece-size", "16K", "--sample", "10%")
     assert done.returncode == 0, done.stderr
     assert 500 < manifest(tmp_path / "w" / "sample", "extract")["balance"]["out"] < 10_000
+
+
+def test_status_tells_the_databases_that_there_are(by_polars: Any) -> None:
+    workspace, _ = by_polars
+    done = run("etl_process.py", "--status", workspace=workspace)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.splitlines()[-1] == "regions  whole, 1 batches"
+    assert "sqlite" not in done.stdout
