@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pipeline.stage import Stage
 
 TASK_ENGINE = "polars"  # numbers the texts of a piece, on the executors
+LEAST_ROWS = 5_000  # of a task of a shuffle: fewer take less time than the task itself
 ROWS = 1 << 14  # of a batch between Python and Java
 POSITION, FIGURES = "position", "figures"  # of a row in the input; different figures of a key
 
@@ -42,7 +43,8 @@ class SparkTransforming(Transforming):
 
     def __init__(self, stage: Stage, before: Manifest, engine: str, settings: Settings, code: str) -> None:
         super().__init__(stage, before, TASK_ENGINE, settings, code)
-        self.shuffles, self.partitions = self.partitions, 1  # a cleaned piece is not parted: Spark does it
+        self.shuffles = max(min(self.partitions, self.rows // LEAST_ROWS), 1)
+        self.partitions = 1  # a cleaned piece is not parted: Spark does it
 
     def sorted(self, pool: Pool, outcome: Outcome, cleaned: Sequence[Mapping[str, Any]]) -> None:
         """Keep the last row of each key and sort; the outcome is completed."""
