@@ -14,7 +14,7 @@ CORE = $(VENV)/.installed-core
 DEV  = $(VENV)/.installed-dev
 PINS = pyproject.toml constraints.txt
 
-.PHONY: help run test test-full chaos lint bench constraints screenshot clean
+.PHONY: help run test test-full chaos lint bench bench-usual constraints screenshot clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1 ## /p' Makefile | awk -F ' ## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -36,7 +36,13 @@ lint: $(DEV) ## ruff and mypy
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 
-bench: $(DEV) ## measure seconds and memory of the usual runs
+bench: $(CORE) ## a large table by us and by others, hours: ARGS="--work DIR --rows 1,10" (needs Java for Spark)
+	@test -x .venv-bench/bin/python || $(PY) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r bench/requirements.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt ".[large]"
+	.venv-bench/bin/python bench/large/run.py $(ARGS)
+
+bench-usual: $(DEV) ## measure seconds and memory of the usual runs
 	$(PY) bench/bench_run.py $(ARGS)
 
 screenshot: $(DEV) ## make docs/world-economies.png again (needs Chromium)
@@ -55,7 +61,7 @@ constraints: ## pin the newest versions that fit together in constraints.txt (wi
 	rm -rf "$(VENV)-newest"
 
 clean: ## remove the environment and what tools leave; results, the database and the log stay
-	rm -rf "$(VENV)" "$(VENV)-newest" build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf "$(VENV)" "$(VENV)-newest" .venv-bench build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- the environment: made when it is missing, installed when pyproject.toml or constraints.txt changes ---------------

@@ -255,8 +255,8 @@ class Process:
                 manifest = checkpoints.read_manifest(self.workspace, run_id, STAGES[0])
                 self.what = told_of(manifest) | {"run_id": run_id} if manifest else {}
         for line in self.lines:
-            if line.outcome and line.outcome.result.get("kept"):
-                self.what = self.what | {"kept": line.outcome.result["kept"]}
+            told = line.outcome.result if line.outcome else {}
+            self.what = self.what | {name: told[name] for name in ("kept", "engine") if told.get(name)}
 
     def _print(self, text: str) -> None:
         for line in text.split("\n"):

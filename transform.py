@@ -199,7 +199,8 @@ def large_table(stage: Stage, meter: Meter, before: Manifest, accept: Sequence[s
     told = "".join(f", {count:,} {name}" for name, count in balance.items() if name not in {"in", "out"})
     finished(stage, f"{balance['out']:,} clean of {balance['in']:,}{told}; engine {engine}: {why}",
              rows_in=balance["in"], rows_out=balance["out"], quarantined=balance.get("quarantined", 0),
-             balance=balance, quarantine=outcome.quarantine, accepted=accepted, workers_memory=peak, engine=engine)
+             balance=balance, quarantine=outcome.quarantine, accepted=accepted, workers_memory=peak,
+             engine=f"{engine}, since {why}")
     return ExitCode.DONE
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import random
 import shutil
@@ -15,10 +14,12 @@ from typing import Any
 from history.calendar import first_day, parse_printing
 from history.model import GIVEN, OBSERVED, Vintage
 from large import meaning
+from large.digests import BLOCK, digest_of_blocks
 from large.model import Layout, TablePlan
 from large.pieces import identity_of
 from large.pool import Pool, Task
-from large.settings import MIB, Settings
+from large.settings import Settings
+from large.staging import SAMPLE_PIECE, SEED
 from pipeline.checkpoints import Part, balanced
 from pipeline.errors import DiskFull, GateError, UsageError
 from pipeline.stage import Stage
@@ -29,12 +30,9 @@ from sources._files import file_document
 from sources._unpack import is_packed
 from sources.table import LABEL, PACKED, dataset_of
 
-BLOCK = 8 * MIB  # bytes of a block of the survey
-SAMPLE_PIECE = 1 << 16  # bytes of a piece of which a sample takes some
 MOST_RECORD = 400  # bytes of a record, more than most are: a sample of so many records is of so many at least
 LEAST_RANGES = 16  # places of the file that a sample looks at
 MOST_PIECES = 1_000_000  # of a file: the numbers of the next begin there
-SEED = 20_261_120
 NEEDED = 4.0  # bytes on the disk for each byte of a plain table: staged, parted, sorted, in the databases
 PACKED_NEEDED = 16.0
 SAFE = "nothing was changed"
@@ -106,8 +104,7 @@ def survey(table: Table, pool: Pool) -> None:
     table.blocks = [[] for _ in table.files]
     for owner, task, told in zip(owners, tasks, pool.all(tasks), strict=True):
         table.blocks[owner].append((task.arguments["start"], task.arguments["end"], told))
-    table.digests = [hashlib.sha256(" ".join(told[0] for *_, told in blocks).encode()).hexdigest()
-                     for blocks in table.blocks]
+    table.digests = [digest_of_blocks(told[0] for *_, told in blocks) for blocks in table.blocks]
 
 
 # --- cutting and staging ------------------------------------------------------------------------------------------
@@ -124,7 +121,7 @@ def stage_pieces(table: Table, stage: Stage, pool: Pool, settings: Settings, cod
             told = _in_parallel(table, stage, pool, number, cuts, identity, sample)
         if isinstance(told, str):
             stage.report.note(f"{path.name} is read by one process: {told}")
-            told = _by_one(table, stage, pool, number, identity, settings)
+            told = _by_one(table, stage, pool, number, identity, settings, sample)
         table.told += told
         table.owners += [number] * len(told)
 
@@ -148,11 +145,12 @@ def _in_parallel(table: Table, stage: Stage, pool: Pool, number: int, cuts: Sequ
     return [told[at] for at in range(len(tasks))]
 
 
-def _by_one(table: Table, stage: Stage, pool: Pool, number: int, identity: str, settings: Settings
-            ) -> list[dict[str, Any]]:
+def _by_one(table: Table, stage: Stage, pool: Pool, number: int, identity: str, settings: Settings,
+            sample: str) -> list[dict[str, Any]]:
     """Stage a file that cannot be cut, by one worker."""
     arguments = _common(table, stage, number) | {"first": number * MOST_PIECES, "identity": identity,
-                                                 "piece_bytes": settings.piece_bytes}
+                                                 "piece_bytes": settings.piece_bytes,
+                                                 "share": share_of(sample, table.bytes)}
     found: list[dict[str, Any]] = pool.all([Task("large.staging:stage_serially", arguments)])[0]
     return found
 
@@ -195,13 +193,16 @@ def pieces_of(table: Table, number: int, settings: Settings, sample: str) -> lis
 
 def sampled(ranges: Sequence[list[int]], sample: str, size: int) -> list[list[int]]:
     """Return the seeded share of the ranges, in their order; of a number of records, enough for so many and more."""
-    if sample.endswith("%"):
-        count = math.ceil(len(ranges) * float(sample[:-1]) / 100)
-    else:
-        count = math.ceil(int(sample) * MOST_RECORD / max(size / max(len(ranges), 1), 1))
-    count = min(max(count, LEAST_RANGES), len(ranges))
+    count = min(max(math.ceil(len(ranges) * share_of(sample, size)), LEAST_RANGES), len(ranges))
     chosen = random.Random(SEED).sample(range(len(ranges)), count)
     return [ranges[at] for at in sorted(chosen)]
+
+
+def share_of(sample: str, size: int) -> float:
+    """Return the share of a table of so many bytes that a sample is, 1 for none; of a number of records, no less."""
+    if not sample:
+        return 1.0
+    return float(sample[:-1]) / 100 if sample.endswith("%") else min(int(sample) * MOST_RECORD / max(size, 1), 1.0)
 
 
 # --- what comes of it ---------------------------------------------------------------------------------------------

@@ -132,7 +132,8 @@ def read_table(path: Path, digest: str, step: str) -> pyarrow.Table:
     except OSError as error:
         raise damaged(path, step, "is missing") from error
     if hashlib.sha256(data).hexdigest() != digest:
-        raise damaged(path, step, "was altered or cut: its sha256 is not the one written")
+        path.unlink(missing_ok=True)  # so that it is missed, and made again, whatever its size
+        raise damaged(path, step, "was altered or cut: its sha256 is not the one written, and it is removed")
     return pyarrow.ipc.open_file(pyarrow.py_buffer(data)).read_all()
 
 

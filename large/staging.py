@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     import pyarrow
 
     from large.read import RawPiece
+
+
+SAMPLE_PIECE = 1 << 16  # bytes of a piece of which a sample takes some
+SEED = 20_261_120
 
 
 def survey(path: str, start: int, end: int) -> list[Any]:
@@ -54,17 +59,24 @@ def stage_piece(root: str, folder: str, quarantine: str, number: int, path: str,
 
 
 def stage_serially(root: str, folder: str, quarantine: str, first: int, path: str, name: str, layout: dict[str, Any],
-                   identity: str, piece_bytes: int) -> list[dict[str, Any]]:
-    """Read a file that cannot be cut from its start to its end and stage it piece by piece; returns their facts."""
+                   identity: str, piece_bytes: int, share: float = 1.0) -> list[dict[str, Any]]:
+    """Read a file that cannot be cut from its start to its end and stage it piece by piece; returns their facts.
+
+    share: of the file, of a sample: then it is read in smaller pieces, of which some are kept, by seed.
+    """
     from large.serial import read_serially
 
     form, found = Layout.of(layout), list[dict[str, Any]]()
-    line = form.header_lines + 1
-    for number, read in enumerate(read_serially(file_document(Path(path), {}), form, name, piece_bytes), first):
-        def make(read: RawPiece = read, line: int = line, number: int = number) -> dict[str, Any]:
-            return keep(root, folder, quarantine, number, [read], form, [line])
+    line, chosen = form.header_lines + 1, random.Random(SEED)
+    size = min(SAMPLE_PIECE, piece_bytes) if share < 1 else piece_bytes
+    number = first
+    for read in read_serially(file_document(Path(path), {}), form, name, size):
+        if number == first or chosen.random() < share:
+            def make(read: RawPiece = read, line: int = line, number: int = number) -> dict[str, Any]:
+                return keep(root, folder, quarantine, number, [read], form, [line])
 
-        found.append(checkpointed(Path(root, folder, f"{number:06d}.json"), f"{identity}/{number}", make))
+            found.append(checkpointed(Path(root, folder, f"{number:06d}.json"), f"{identity}/{number}", make))
+            number += 1
         line += read.lines
     return found
 

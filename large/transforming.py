@@ -77,18 +77,12 @@ class Transforming:
 
     def cleaned(self, pool: Pool) -> tuple[Outcome, list[dict[str, Any]]]:
         """Clean every piece; returns what became of the rows, and what each piece told."""
-        told: dict[int, dict[str, Any]] = {}
-        done = 0
         tasks = [Task(TASKS + "clean_piece", {
             "root": self.root, "folder": f"{self.work}/parted", "quarantine": self.quarantine, "number": number,
             "piece": piece, "plan": self.plan.told(), "engine": self.engine, "partitions": self.partitions,
             "identity": identity_of(piece, self.plan.told(), self.engine, self.partitions, self.code)})
             for number, piece in enumerate(self.pieces)]
-        for at, result in pool.run(tasks):
-            told[at] = result
-            done += self.pieces[at]["rows"]
-            self.stage.report.progress(done, self.rows)
-        ordered = [told[at] for at in range(len(tasks))]
+        ordered = self._all(pool, tasks, [piece["rows"] for piece in self.pieces])
         balance: Counter[str] = Counter()
         for each in ordered:
             balance.update(each["balance"])
@@ -121,8 +115,7 @@ class Transforming:
             "plan": self.plan.told(), "engine": self.engine, "boundaries": ranges, "rows": rows[number],
             "most": max(2 * self.at_once, 1), "identity": f"{made_from}/{number}"})
             for number in range(self.partitions)]
-        found: list[dict[str, Any]] = pool.all(tasks)
-        return found
+        return self._all(pool, tasks, rows)
 
     def _sort(self, pool: Pool, outcome: Outcome, paths: list[str], last: Sequence[Mapping[str, Any]],
               ranges: Sequence[Sequence[Any]]) -> None:
@@ -133,7 +126,7 @@ class Transforming:
             "root": self.root, "folder": self.clean, "number": number, "paths": paths, "plan": self.plan.told(),
             "engine": self.engine, "region": REGIONS[ranges[number][0]], "identity": f"{made_from}/{number}"})
             for number in wanted]
-        self.complete(outcome, pool.all(tasks))
+        self.complete(outcome, self._all(pool, tasks, [rows[number] for number in wanted]))
 
     def complete(self, outcome: Outcome, parts: Sequence[Mapping[str, Any]]) -> None:
         """Tell the outcome which parts there are, by their facts in the order of the rows."""
@@ -143,6 +136,15 @@ class Transforming:
             outcome.parts.append(Part(f"{self.clean}/{name}", digest, size, told["rows"]))
             outcome.region_of_part.append(told["region"])
             outcome.regions[told["region"]] += told["rows"]
+
+    def _all(self, pool: Pool, tasks: Sequence[Task], rows: Sequence[int]) -> list[dict[str, Any]]:
+        """Return what the tasks tell, in their order, and tell how far the work is."""
+        told, done = dict[int, dict[str, Any]](), 0
+        for at, result in pool.run(tasks):
+            told[at] = result
+            done += rows[at]
+            self.stage.report.progress(done, sum(rows))
+        return [told[at] for at in range(len(tasks))]
 
     def _paths(self, step: str, told: Sequence[Mapping[str, Any]]) -> list[str]:
         return [str(Path(self.root, self.work, step, name)) for each in told for name in each["files"]]

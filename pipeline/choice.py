@@ -6,6 +6,8 @@ import argparse
 import contextlib
 from dataclasses import dataclass
 
+import large
+from large.digests import digest_of
 from pipeline import checkpoints, plan
 from pipeline.checkpoints import STAGES
 from pipeline.errors import CheckpointError, UsageError, WorldEconomiesError
@@ -32,8 +34,9 @@ def meant(workspace: Workspace, options: argparse.Namespace) -> str:
     current = checkpoints.current_run(workspace)
     if options.source == AUTO and not options.input:
         return current
+    digest = digest_of if large.is_asked(options) else sha256_file
     asked = {"source": options.source, "vintage": options.vintage,
-             "inputs": [sha256_file(path) if path.is_file() else "" for path in options.input or ()]}
+             "inputs": [digest(path) if path.is_file() else "" for path in options.input or ()]}
     for run_id in dict.fromkeys([current, *checkpoints.run_ids(workspace)]):
         with contextlib.suppress(CheckpointError):
             manifest = checkpoints.read_manifest(workspace, run_id, STAGES[0]) if run_id else None

@@ -70,6 +70,8 @@ def first_line(result: Mapping[str, Any]) -> str:
     text = str(result.get("described", ""))
     if result.get("fallbacks"):
         text += "; fell back, because " + "; ".join(result["fallbacks"])
+    if result.get("engine"):
+        text += f"; by {result['engine']}"
     if result.get("kept"):
         text += f"; {result['kept']}"
     return text

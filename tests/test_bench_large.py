@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,12 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("large") / "big.csv"
     generate.write(generate.Table(ROWS, seed=11), path)
     return path
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a CSV file."""
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
 
 
 def run(tool: str, table: Path, output: Path) -> dict[str, Any]:
@@ -85,6 +92,15 @@ def test_a_table_has_what_makes_the_work_hard(tmp_path: Path) -> None:
     assert all(spelling in text for spelling in ("\nTürkiye,", "\nTurkey,", "\n\"China, P.R.: Mainland\",", "\nWorld,"))
 
 
+def test_a_conflict_is_written_under_another_name_of_the_country(table: Path) -> None:
+    known = {row["name"]: row["country"] for row in rows(generate.names_of(table))}
+    names: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for row in rows(table):
+        if known.get(row["country"]):
+            names[known[row["country"]], row["year"], row["record"]].add(row["country"])
+    assert sum(len(each) > 1 for each in names.values()) > ROWS // 200
+
+
 @pytest.mark.parametrize(("skew", "least", "share"), [("region", "Asia", 0.94), ("country", "China", 0.48),
                                                       ("value", "25", 0.48)])
 def test_a_skewed_table_is_skewed(skew: str, least: str, share: float, tmp_path: Path) -> None:
@@ -92,8 +108,8 @@ def test_a_skewed_table_is_skewed(skew: str, least: str, share: float, tmp_path:
     generate.write(generate.Table(20_000, seed=11, skew=skew), tmp_path / "big.csv")
     regions, fates = reference.regional(tmp_path / "big.csv")
     seen: Counter[str] = Counter()
-    for region, rows in regions.items():
-        for country, _, _, cents in rows:
+    for region, found in regions.items():
+        for country, _, _, cents in found:
             seen.update({region, country, "25" if cents == 2500 else ""})
     assert share < seen[least] / fates["out"] < share + 0.04
 
@@ -104,7 +120,8 @@ def test_every_spelling_of_the_table_is_in_the_names(table: Path) -> None:
     assert {"Türkiye,Türkiye,Asia,0", "Turkey,Türkiye,Asia,0", "World,,,1"} <= set(lines)
 
 
-@pytest.mark.parametrize("tool", NEEDED)
+@pytest.mark.parametrize("tool", [pytest.param(tool, marks=pytest.mark.full) if tool == "spark" else tool
+                                  for tool in NEEDED])  # Java takes half a minute to start
 def test_a_peer_gives_the_answer_of_plain_python(tool: str, table: Path, tmp_path: Path) -> None:
     result = run(tool, table, tmp_path / "out")
     regions, fates = reference.regional(table)
@@ -114,7 +131,7 @@ def test_a_peer_gives_the_answer_of_plain_python(tool: str, table: Path, tmp_pat
         found = records(tmp_path / "out" / f"{region.replace(' ', '_')}.db")
         assert sorted(found) == sorted(regions[region])
         assert [row[-1] for row in found] == [row[-1] for row in regions[region]]
-    cents = [row[-1] for rows in regions.values() for row in rows]
+    cents = [row[-1] for records_ in regions.values() for row in records_]
     assert result["answers"]["great"] == sum(each >= 10_000 for each in cents)
     assert result["answers"]["top"] == [each / 100 for each in sorted(cents, reverse=True)[:100]]
     assert not [each.name for each in (tmp_path / "out").iterdir() if each.name.startswith(".new")]

@@ -21,11 +21,13 @@ import pytest
 
 import sources
 from docs import make_options
-from pipeline.errors import ExitCode
+from large import settings
+from pipeline.errors import ExitCode, UsageError
 from rules.gates import LIMITS, USERS_OWN, Limits
 from rules.indicators import INDICATORS, WORLD_BANK
+from targets._regional import Column, ddl
 from targets.sqlite import statements
-from tests import synthetic
+from tests import large_table, synthetic
 from tests.project import PROJECT
 from tests.server import Answer, Server
 
@@ -88,11 +90,12 @@ def table_rows(page: str, first_cell: str) -> list[list[str]]:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """A copy of the project with the two files that the commands read."""
+    """A copy of the project with the three files that the commands read."""
     folder = tmp_path / "world-economies"
     shutil.copytree(PROJECT, folder, ignore=NOT_COPIED)
     (folder / "WEO_Data.xls").write_bytes(synthetic.weo_report())
     (folder / "figures.csv").write_bytes(synthetic.table_csv())
+    large_table.write(folder / "big.csv", 400)
     return folder
 
 
@@ -259,6 +262,56 @@ def test_every_column_of_the_database_is_told() -> None:
     for name, _, columns in table_rows("docs/data.md", "table"):
         told |= {(name.strip("`"), column) for column in re.findall(r"`(\w+)`", columns)}
     assert told == set(schema())
+
+
+def test_every_column_of_a_region_is_told() -> None:
+    told = {(name.strip("`"), column) for name, _, columns in table_rows("docs/data.md", "table of a region")
+            for column in re.findall(r"`(\w+)`", columns)}
+    with sqlite3.connect(":memory:") as database:
+        database.executescript(ddl([Column("Year", "INTEGER")]))
+        found = {(table, row[1]) for table in ("Countries_by_GDP", "picture", "economies")
+                 for row in database.execute(f"PRAGMA table_info({table})")}
+    database.close()
+    assert told == found
+
+
+# --- large tables ---------------------------------------------------------------------------------------------------
+
+
+def asked(*words: str) -> settings.Settings:
+    parser, _ = make_options.lasting_flags("etl_process")
+    return settings.settings_of(parser.parse_args(words), small=False)
+
+
+def test_the_pieces_are_as_large_as_told() -> None:
+    rows = table_rows("docs/scale.md", "`--memory`")
+    assert len(rows) == 5
+    for memory, piece in rows:
+        found = asked("--workers", "2", "--memory", memory.strip("`")).piece_bytes
+        assert f"{found / settings.MIB:.1f} MiB" == piece
+
+
+@pytest.mark.parametrize(("workers", "least"), [("2", 428), ("1", 269)])
+def test_the_least_memory_is_the_one_told(workers: str, least: int) -> None:
+    assert f"{least} MiB" in read("docs/scale.md")
+    asked("--workers", workers, "--memory", f"{least}M")
+    with pytest.raises(UsageError, match=f"which need {least}M"):
+        asked("--workers", workers, "--memory", f"{least - 1}M")
+
+
+def test_the_example_of_repeats_ends_as_told(copy: Path, publishers: Server) -> None:
+    pytest.importorskip("polars", reason="the group `large` is not installed")
+    pytest.importorskip("adbc_driver_sqlite", reason="the group `large` is not installed")
+    env = environment(copy, publishers.url)
+    found = blocks("docs/scale.md")
+    at = next(number for number, block in enumerate(found) if block.text.startswith("cat > repeats.csv"))
+    for commands, told in (found[at:at + 2], found[at + 2:at + 4]):
+        done = subprocess.run(["bash", "-eu", "-c", commands.text], cwd=copy, env=env, capture_output=True,
+                              encoding="utf-8", stdin=subprocess.DEVNULL, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        counts, rows = told.text.split("\n", 1)
+        assert f"transform {counts}; engine pandas" in done.stderr
+        assert done.stdout.endswith(f"\n{rows}")
 
 
 # --- links ----------------------------------------------------------------------------------------------------------

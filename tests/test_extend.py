@@ -71,8 +71,8 @@ class Target(BaseTarget):
 def project(tmp_path: Path) -> Path:
     """A copy of the project's code that a test may add files to."""
     copy = tmp_path / "project"
-    for name in ("pipeline", "rules", "history", "sources", "engines", "targets", "questions", "reports", "sql",
-                 "data"):
+    for name in ("pipeline", "rules", "history", "sources", "engines", "targets", "questions", "reports", "large",
+                 "sql", "data"):
         shutil.copytree(PROJECT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     for path in PROJECT.glob("*.py"):
         shutil.copy(path, copy)

@@ -53,7 +53,7 @@ def test_rows_and_balance_are_those_of_plain_python(table: Path, by_polars: Any)
 
 def test_the_summary_says_which_engine_and_why(by_polars: Any) -> None:
     _, done = by_polars
-    assert "by polars, since asked for by --engine" in done.stderr
+    assert "(by table); by polars, since asked for by --engine" in done.stderr
 
 
 def test_nothing_is_left_between_the_steps(by_polars: Any) -> None:
@@ -196,3 +196,22 @@ def test_the_log_tells_the_story(by_polars: Any) -> None:
     events = [json.loads(line) for line in (workspace / "log" / "etl_project_log.jsonl").read_text().splitlines()]
     ended = [event for event in events if event.get("event") == "finished"]
     assert [event["stage"] for event in ended] == ["extract", "transform", "load", "report"]
+
+
+def test_a_failed_run_goes_on_by_the_command_that_it_names(table: Path, tmp_path: Path) -> None:
+    fault = environment({"script": "transform.py", "act": "group", "at": "6"})
+    killed = etl(table, tmp_path, "--engine", "polars", "--workers", "1", *GRAIN, env=fault)
+    command = next(line for line in killed.stderr.splitlines() if line.strip().startswith("next:"))
+    assert command.rstrip().endswith("--from transform")
+    done = etl(table, tmp_path, "--engine", "polars", "--workers", "1", *GRAIN, "--from", "transform")
+    assert done.returncode == 0, done.stderr
+    assert large_table.held(tmp_path) == large_table.expected(table)[0]
+
+
+def test_a_sample_of_a_packed_table_is_less_than_all_of_it(tmp_path: Path) -> None:
+    table = large_table.write(tmp_path / "big.csv", 30_000)
+    packed = tmp_path / "big.csv.gz"
+    packed.write_bytes(gzip.compress(table.read_bytes()))
+    done = etl(packed, tmp_path / "w", "--engine", "polars", "--piece-size", "16K", "--sample", "10%")
+    assert done.returncode == 0, done.stderr
+    assert 500 < manifest(tmp_path / "w" / "sample", "extract")["balance"]["out"] < 10_000

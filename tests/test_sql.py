@@ -8,11 +8,11 @@ import pytest
 
 from tests.project import PROJECT
 
-CODE = [*PROJECT.glob("*.py"), *(path for folder in ("questions", "reports", "targets") for path in
-                                 (PROJECT / folder).glob("*.py"))]
+CODE = [*PROJECT.glob("*.py"), *(path for folder in ("questions", "reports", "targets", "large")
+                                 for path in (PROJECT / folder).glob("*.py"))]
 
 
-@pytest.mark.parametrize("folder", ["queries", "statements"])
+@pytest.mark.parametrize("folder", ["queries", "statements", "regions"])
 def test_every_file_is_named_in_the_code(folder: str) -> None:
     named = set(re.findall(r'"([a-z_]+)"', "".join(path.read_text(encoding="utf-8") for path in CODE)))
     files = {path.stem for path in (PROJECT / "sql" / folder).glob("*.sql")}

@@ -1,4 +1,4 @@
-"""Dask: blocks of the CSV cleaned and parted by region in two processes, then a region at a time in each.
+"""Dask: blocks of the CSV cleaned and parted by region in two threads, then a region at a time in each.
 
 A key never crosses regions, so that each region can drop its own duplicates: a shuffle by key was slower. Blocks are
 numbered in the file's order, and a region reads its parts in that order.
@@ -24,7 +24,6 @@ TYPES = {"country": "category", "year": "int64", "record": "int64", "gdp_usd_mil
 
 def parted(rows: pd.DataFrame, number: int, names: dict[str, int], regions: np.ndarray, folder: Path) -> Counter[int]:
     """Clean a block and write its rows by region; return how many rows had each fate."""
-    pa.set_cpu_count(1)
     ids, millions, fate = cleaned(rows, names)
     good = fate == KEPT
     frame = pd.DataFrame({"id": ids, "Year": rows["year"].to_numpy(), "record": rows["record"].to_numpy(),
@@ -38,7 +37,6 @@ def parted(rows: pd.DataFrame, number: int, names: dict[str, int], regions: np.n
 
 def regional(at: int, names: np.ndarray, folder: Path, output: Path) -> int:
     """Write the database of a region; return its rows."""
-    pa.set_cpu_count(1)
     frame = pd.concat([feather.read_feather(path) for path in sorted((folder / str(at)).iterdir())], ignore_index=True)
     key = (frame["id"] * 4096 + frame["Year"]) * 2**40 + frame["record"]
     frame = frame[~key.duplicated(keep="last")]
@@ -49,13 +47,14 @@ def regional(at: int, names: np.ndarray, folder: Path, output: Path) -> int:
 def main() -> None:
     """Do the work."""
     work = job()
+    pa.set_cpu_count(1)  # the threads are Dask's
     known, names = countries(work)
     country = known["country"].to_numpy()
     regions = known["region"].map({name: at for at, name in enumerate(REGIONS)}).to_numpy()
     folder = work.output / "parts"
     for at in range(len(REGIONS)):
         (folder / str(at)).mkdir(parents=True)
-    with dask.config.set(scheduler="processes", num_workers=work.workers, **{"dataframe.convert-string": False}):
+    with dask.config.set(scheduler="threads", num_workers=work.workers, **{"dataframe.convert-string": False}):
         with work.step("read and clean"):
             blocks = dd.read_csv(work.input, blocksize="32MB", dtype=TYPES, keep_default_na=False).to_delayed(
                 optimize_graph=True)

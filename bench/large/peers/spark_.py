@@ -6,9 +6,10 @@ becomes of the rows is counted on the way (observe), so that the file is read on
 
 from __future__ import annotations
 
+import csv
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from _common import COLUMNS, REASONS, REGIONS, Job, finish, job, publish, write_region
@@ -17,7 +18,7 @@ os.environ["PYTHONPATH"] = str(Path(__file__).resolve().parent)  # where its Pyt
 os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
 
 import pyarrow as pa
-from pyspark.sql import DataFrame, Observation, SparkSession
+from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as f
 
 KEPT = len(REASONS)
@@ -38,11 +39,23 @@ def session(work: Job) -> SparkSession:
     return made
 
 
-def cleaned(spark: SparkSession, work: Job) -> DataFrame:
-    """Return the rows with country, region (a place in REGIONS), millions, line and fate."""
+def countries(work: Job) -> list[str]:
+    """Return the countries; the place of each is its number."""
+    with work.names.open(encoding="utf-8", newline="") as stream:
+        return sorted({row["country"] for row in csv.DictReader(stream)} - {""})
+
+
+def numbers(words: Sequence[str], column: str) -> Column:
+    """Return the place of a column's text among words."""
+    pairs = (f.lit(each) for at, word in enumerate(words) for each in (word, at))
+    return f.create_map(*pairs)[f.col(column)]
+
+
+def cleaned(spark: SparkSession, work: Job, known: Sequence[str]) -> DataFrame:
+    """Return the rows with id of the country, region (a place in REGIONS), millions, line and fate."""
     names = spark.read.csv(str(work.names), header=True, schema="name string, known string, area string, aggregate int")
-    places = f.create_map(*(f.lit(each) for at, name in enumerate(REGIONS) for each in (name, at)))
-    names = names.select("name", "known", places[f.col("area")].alias("region"), "aggregate")
+    names = names.select("name", numbers(known, "known").alias("id"), numbers(REGIONS, "area").alias("region"),
+                         "aggregate")
     lines = spark.read.csv(str(work.input), header=True, schema=SCHEMA, emptyValue="", escape='"')
     rows = lines.withColumn("line", f.monotonically_increasing_id()).join(
         f.broadcast(names), f.col("name") == f.col("country"), "left")
@@ -50,24 +63,27 @@ def cleaned(spark: SparkSession, work: Job) -> DataFrame:
     number = f.expr("try_cast(gdp_usd_million AS bigint)")
     fate = (f.when(f.col("aggregate") == 1, 0).when(f.col("name").isNull(), 1).when(text.isin("", "n/a"), 2)
             .when(number.isNull(), 3).otherwise(KEPT))
-    return rows.select("known", "region", "year", "record", number.alias("millions"), "line", fate.alias("fate"))
+    return rows.select("id", "region", "year", "record", number.alias("millions"), "line", fate.alias("fate"))
 
 
-def writer(output: Path) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def writer(output: Path, names: list[str]) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     """Return what writes one partition, which is one region, and yields its number and its rows."""
     def write(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         first = next(batches, None)
         if first is None:
             return
         region, rows = first["region"][0].as_py(), 0
-        schema = first.schema.remove(0)
+        countries_ = pa.array(names)
+        schema = first.schema.remove(0).set(0, pa.field("Country", pa.dictionary(pa.int32(), pa.string())))
 
         def told() -> Iterator[pa.RecordBatch]:
             nonlocal rows
             batch: pa.RecordBatch | None = first
             while batch is not None:
                 rows += batch.num_rows
-                yield pa.RecordBatch.from_arrays(batch.columns[1:], schema=schema)
+                _, ids, *rest = batch.columns
+                country = pa.DictionaryArray.from_arrays(ids, countries_)
+                yield pa.RecordBatch.from_arrays([country, *rest], schema=schema)
                 batch = next(batches, None)
 
         write_region(output, REGIONS[region], pa.RecordBatchReader.from_batches(schema, told()))
@@ -88,17 +104,18 @@ def main() -> None:
     work = job()
     with work.step("start"):
         spark = session(work)
+        known = countries(work)
     seen = Observation("fates")
     with work.step("all"):
         counts = [f.count(f.when(f.col("fate") == at, 1)).alias(f"f{at}") for at in range(KEPT + 1)]
-        rows = cleaned(spark, work).observe(seen, *counts).filter(f.col("fate") == KEPT)
-        last = rows.groupBy("region", "known", "year", "record").agg(f.max_by("millions", "line").alias("millions"))
+        rows = cleaned(spark, work, known).observe(seen, *counts).filter(f.col("fate") == KEPT)
+        last = rows.groupBy("region", "id", "year", "record").agg(f.max_by("millions", "line").alias("millions"))
         sorted_ = last.repartitionById(len(REGIONS), f.col("region")).sortWithinPartitions(f.desc("millions"))
         billion = (f.floor((f.col("millions") + 5) / 10) / 100).alias("GDP_USD_billion")
-        shown = sorted_.select(f.col("region").cast("int"), f.col("known").alias("Country"), billion,
+        shown = sorted_.select(f.col("region").cast("int"), f.col("id").cast("int").alias("Country"), billion,
                                (f.col("millions") / 1000).alias("GDP_as_published"),
                                f.col("year").alias("Year"), "record")
-        written = dict(map(tuple, shown.mapInArrow(writer(work.output), "region int, rows bigint").collect()))
+        written = dict(map(tuple, shown.mapInArrow(writer(work.output, known), "region int, rows bigint").collect()))
         for at, region in enumerate(REGIONS):
             if at not in written:
                 write_region(work.output, region, empty())
