@@ -282,15 +282,15 @@ def large_table(stage: Stage, meter: Meter, request: Request, code: str) -> Exit
     """Stage a table for the regional databases, piece by piece, from the file itself: it is the user's own."""
     from large import extracting
     from large.settings import settings_of
+    from large.watch import unchanged
 
     chosen = stage.options
     large.check(request)
     table = extracting.opened(request)
     settings = settings_of(chosen, small=large.is_small(chosen, table.bytes))
-    stamps = {str(path): extracting.stamp(path) for path in table.files}
     started(stage, f"reading {table.bytes:,} bytes of {len(table.files)} file(s)")
     engine, _ = large.engine_of(chosen, table.bytes)
-    with large.open_pool(chosen, engine, settings, stage) as pool:
+    with unchanged(table.stamps), large.open_pool(chosen, engine, settings, stage) as pool:
         extracting.survey(table, pool)
         parameters = identity(request, 0, table.digests) | {"key": list(chosen.key), "sample": chosen.sample}
         before = earlier_run(stage, parameters, code)
@@ -302,7 +302,6 @@ def large_table(stage: Stage, meter: Meter, request: Request, code: str) -> Exit
         extracting.require_space(table, stage)
         extracting.stage_pieces(table, stage, pool, settings, code, chosen.sample)
         peak = pool.peak_memory
-    extracting.unchanged_since(table, stamps)
     facts = extracting.facts_of(table, extracting.decide(table, request, chosen.key), utc_now())
     for text in table.notes:
         stage.report.warn(text)

@@ -98,7 +98,6 @@ def large_table(stage: Stage, meter: Meter, before: Manifest, origin: Manifest) 
     import large
     from large import loading
     from large.model import TablePlan
-    from large.pool import Pool
     from large.settings import settings_of
     from targets._regional import Facts
     from targets.regions import Target
@@ -114,12 +113,12 @@ def large_table(stage: Stage, meter: Meter, before: Manifest, origin: Manifest) 
     facts = Facts(vintage, "table", before.run_id, before.facts["region_version"], long)
     settings = settings_of(stage.options, small=before.facts["engine"] == "pandas")
     target = Target(stage.workspace)
-    with target, Pool(settings.workers, stage.lock_fd) as pool:
+    with target, large.open_pool(stage.options, large.LOADS, settings, stage) as pool:
         made = loading.fill_all(stage.workspace.root, before, TablePlan.of(table["plan"]), facts, pool,
                                 plan.code("load"))
         peak = pool.peak_memory
         for path in made:
-            path.rename(target.building() / path.name)
+            loading.bring(path, target.building())
     loading.clear(stage.workspace.root, before)
     if long:
         stage.report.note(long)

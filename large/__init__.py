@@ -12,10 +12,12 @@ follows the size of a piece and of a partition, never that of the input.
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline import lock
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 REGIONS = "regions"  # of --target
 FAR = ("s3:", "s3a:", "gs:", "abfs:", "abfss:", "hdfs:")  # what object stores call themselves
 ENGINES = ("pandas", "polars", "spark")
+LOADS = "polars"  # a load is done by workers of ours, whatever engine made the parts
 SAFE = "nothing was read or changed"
 
 
@@ -63,7 +66,7 @@ def open_pool(options: argparse.Namespace, engine: str, settings: Settings, stag
         return SparkPool(options.spark_master, stage.workspace.root, options.memory, stage.lock_fd)
     from large.pool import Pool
 
-    return Pool(settings.workers, stage.lock_fd)
+    return Pool(settings.workers, stage.lock_fd, partial(lock.sweep, stage.workspace))
 
 
 def open_work(stage: Stage, before: Manifest, engine: str, settings: Settings, code: str) -> Transforming:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from large.pieces import identity_of
 from large.pool import Pool, Task
 from large.settings import Settings
 from large.staging import SAMPLE_PIECE, SEED
+from large.watch import stamp, unchanged
 from pipeline.checkpoints import Part, balanced
 from pipeline.errors import DiskFull, GateError, UsageError
 from pipeline.stage import Stage
@@ -40,8 +41,9 @@ SAFE = "nothing was changed"
 
 @dataclass
 class Table:
-    """A large table being staged: its files, how they are cut, and what their pieces told."""
+    """A large table being staged: its files as they were at first, how they are cut, and what their pieces told."""
 
+    stamps: dict[Path, tuple[int, int]]
     files: Sequence[Path]
     layouts: list[Layout]
     vintage: Vintage
@@ -58,15 +60,17 @@ class Table:
 
     @property
     def bytes(self) -> int:
-        """Of all files, as they lie there."""
-        return sum(path.stat().st_size for path in self.files)
+        """Of all files, as they lay there at first."""
+        return sum(self.stamps[path][0] for path in self.files)
 
 
 def opened(request: Request) -> Table:
     """Return the table of --input, its header read. Raises UsageError and SourceNonsense for what is none."""
     from large.cut import layout_of
 
-    layouts = [layout_of(file_document(path, {}), path.name, request.columns) for path in request.inputs]
+    stamps = {path: stamp(path) for path in request.inputs}
+    with unchanged(stamps):
+        layouts = [layout_of(file_document(path, {}), path.name, request.columns) for path in request.inputs]
     for path, layout in zip(request.inputs, layouts, strict=True):
         if layout.names != layouts[0].names:
             raise UsageError(f"{path.name} has other columns than {request.inputs[0].name}", where=str(path), safe=SAFE,
@@ -74,17 +78,19 @@ def opened(request: Request) -> Table:
         if layout.columns.vintage >= 0:
             raise UsageError(f"{path.name} has a column of vintages, and --target regions holds one picture",
                              where=str(path), safe=SAFE, next_command="--target sqlite keeps every vintage of it")
-    return Table(request.inputs, layouts, vintage_of(request))
+    return Table(stamps, request.inputs, layouts, vintage_of(request, max(changed for _, changed in stamps.values())))
 
 
-def vintage_of(request: Request) -> Vintage:
-    """Return the vintage of the picture: as --vintage says, else the day of the newest file. Raises UsageError."""
-    newest = max(path.stat().st_mtime for path in request.inputs)
+def vintage_of(request: Request, newest: int) -> Vintage:
+    """Return the vintage of the picture: as --vintage says, else the day of the newest file. Raises UsageError.
+
+    newest: when that was changed, in nanoseconds.
+    """
     given = request.vintage.strip()
     if given and not LABEL.fullmatch(given):
         raise UsageError(f"--vintage {given[:80]!r} is no label: letters, digits, '.', '-', '+' and '_' make one",
                          where="--vintage", safe=SAFE)
-    label, updated = parse_printing(given or datetime.fromtimestamp(newest, UTC).strftime("%Y-%m-%d"))
+    label, updated = parse_printing(given or datetime.fromtimestamp(newest / 1e9, UTC).strftime("%Y-%m-%d"))
     return Vintage(dataset_of(request.inputs[0].name, request.dataset), label, first_day(label), updated,
                    GIVEN if given else OBSERVED)
 
@@ -96,7 +102,7 @@ def survey(table: Table, pool: Pool) -> None:
     """Look at every byte once: digests of the files, and of those that may be cut where their quotes and lines are."""
     tasks, owners = [], []
     for number, path in enumerate(table.files):
-        size = path.stat().st_size
+        size = table.stamps[path][0]
         for start in range(0, max(size, 1), BLOCK):
             tasks.append(Task("large.staging:survey", {"path": str(path.resolve()), "start": start,
                                                        "end": min(start + BLOCK, size)}))
@@ -158,7 +164,8 @@ def _by_one(table: Table, stage: Stage, pool: Pool, number: int, identity: str, 
 def _common(table: Table, stage: Stage, number: int) -> dict[str, Any]:
     path = table.files[number]
     return {"root": str(stage.workspace.root), "folder": staged_folder(table), "path": str(path.resolve()),
-            "quarantine": quarantine_folder(table), "name": path.name, "layout": table.layouts[number].told()}
+            "stamp": table.stamps[path], "quarantine": quarantine_folder(table), "name": path.name,
+            "layout": table.layouts[number].told()}
 
 
 def staged_folder(table: Table) -> str:
@@ -270,17 +277,3 @@ def decide(table: Table, request: Request, key: Sequence[str]) -> TablePlan:
     unnamed = sorted({name for each in table.told for name in each["unnamed"]}, key=int)
     table.notes += [f"Column {int(each) + 1} has cells and no name in the header, and is left out" for each in unnamed]
     return meaning.plan_of(table.layout, meaning.merge(each["seen"] for each in table.told), name, request.unit, key)
-
-
-def unchanged_since(table: Table, sizes: Mapping[str, tuple[int, int]]) -> None:
-    """Refuse files that were written to while they were read. Raises GateError."""
-    for path in table.files:
-        if stamp(path) != sizes[str(path)]:
-            raise GateError(f"{path.name} was written to while it was read: it is another file now", where=str(path),
-                            safe="the databases are as they were", next_command="the same command, when it is complete")
-
-
-def stamp(path: Path) -> tuple[int, int]:
-    """Return size and time of change of a file."""
-    found = path.stat()
-    return found.st_size, found.st_mtime_ns

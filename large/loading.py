@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -18,11 +20,14 @@ from large.transforming import WORK
 from pipeline.checkpoints import Manifest
 from pipeline.countries import load_identity
 from rules.identity import REGIONS
+from utils import disk_full_named
 
 if TYPE_CHECKING:
     import pyarrow
 
     from targets._regional import Column
+
+COPIED = 1 << 20  # bytes at once, to another disk
 
 
 def fill_region(root: str, folder: str, region: str, parts: Sequence[Sequence[Any]], columns: Sequence[Sequence[Any]],
@@ -40,11 +45,14 @@ def fill_region(root: str, folder: str, region: str, parts: Sequence[Sequence[An
     path.parent.mkdir(parents=True, exist_ok=True)
     half = path.with_name(f".{path.name}-half0000.tmp")  # a name that a sweep knows as half-written
     half.unlink(missing_ok=True)
-    known = load_identity()
-    create(half, region, [Column(*each) for each in columns],
-           Facts(**{**facts, "vintage": Vintage(**facts["vintage"])}), known.countries())
-    finish(half, fill(half, _reader(root, parts)) if parts else _nothing())
-    half.replace(path)
+    try:
+        create(half, region, [Column(*each) for each in columns],
+               Facts(**{**facts, "vintage": Vintage(**facts["vintage"])}), load_identity().countries())
+        finish(half, fill(half, _reader(root, parts)) if parts else _nothing())
+        half.replace(path)
+    except BaseException:
+        half.unlink(missing_ok=True)  # the disk may be full: what cannot be used makes room
+        raise
     with beside(note) as stream:
         stream.write(json.dumps(identity).encode())
     return {"region": region, "reused": False}
@@ -90,6 +98,20 @@ def clear(root: Path, manifest: Manifest) -> None:
     shutil.rmtree(root / WORK / manifest.run_id, ignore_errors=True)
     with contextlib.suppress(OSError):
         (root / WORK).rmdir()
+
+
+def bring(path: Path, folder: Path) -> None:
+    """Move a finished database into a folder, which may be on another disk. Raises DiskFull."""
+    try:
+        path.rename(folder / path.name)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with disk_full_named(folder), path.open("rb") as source, (folder / path.name).open("wb") as target:
+            shutil.copyfileobj(source, target, COPIED)
+            target.flush()
+            os.fsync(target.fileno())
+        path.unlink()
 
 
 def columns_of(plan: TablePlan) -> list[Column]:

@@ -92,6 +92,9 @@ def kinds_of(layout: Layout, texts: Iterable[Sequence[str]], name: str, option: 
         if at.indicator >= 0 and indicator_of(indicator) != MAIN:
             others.add(indicator)
             continue
+        if at.unit >= 0 and unit and unit == layout.names[at.unit]:  # files were joined with their headers
+            found.append(Kind(indicator, unit, scale, 0, "the header stands here again", False))
+            continue
         try:
             said, size = units.of(indicator.strip(), MAIN, unit, "" if at.full else scale)
         except Unstated as error:

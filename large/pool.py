@@ -14,7 +14,7 @@ import selectors
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -51,12 +51,13 @@ class Task:
 class Pool:
     """So many workers; 0 does every task in this process, which is quicker for what is small.
 
-    lock_fd: the descriptor that holds the workspace. peak_memory: bytes, the most that each worker held, summed.
-    Used as a context manager; at its end no worker is left.
+    lock_fd: the descriptor that holds the workspace. sweep: called at the end where a worker was ended at work, which
+    may have left a half-written file. peak_memory: bytes, the most that each worker held, summed. Used as a context
+    manager; at its end no worker is left.
     """
 
-    def __init__(self, workers: int, lock_fd: int = -1) -> None:
-        self._lock_fd = lock_fd
+    def __init__(self, workers: int, lock_fd: int = -1, sweep: Callable[[], None] | None = None) -> None:
+        self._lock_fd, self._sweep, self._ended_at_work = lock_fd, sweep, False
         self._workers: list[_Worker | None] = [None] * workers
         self._peaks = [0] * workers
 
@@ -73,6 +74,8 @@ class Pool:
         for worker in self._workers:
             if worker:
                 worker.end()
+        if self._ended_at_work and self._sweep:
+            self._sweep()
 
     def run(self, tasks: Iterable[Task]) -> Iterator[tuple[int, Any]]:
         """Yield (place of the task, what it returned) as tasks end. Raises what a task raised, and WorkerDied."""
@@ -101,7 +104,7 @@ class Pool:
                     answer = worker.answer()
                     if answer is None:
                         ended = worker.end()
-                        self._workers[slot] = None
+                        self._workers[slot], self._ended_at_work = None, True
                         if attempts == 1:
                             raise _died(ended, task)
                         waiting.appendleft((at, task, attempts - 1))
@@ -114,7 +117,7 @@ class Pool:
         for slot in busy:
             if worker := self._workers[slot]:
                 worker.end()
-                self._workers[slot] = None
+                self._workers[slot], self._ended_at_work = None, True
 
     def all(self, tasks: Iterable[Task]) -> list[Any]:
         """Return what the tasks returned, in their order."""

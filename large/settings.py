@@ -34,7 +34,7 @@ class Settings:
 
     def rows_at_once(self, row_bytes: int) -> int:
         """Return how many clean rows of so many bytes a worker may hold and sort."""
-        return max(min(self.in_hand // (ROW_FACTOR * max(row_bytes, 1)), MOST_ROWS), 1000)
+        return max(min(self.in_hand // (ROW_FACTOR * max(row_bytes, 1)), MOST_ROWS), 1)
 
 
 def size(text: str) -> int:

@@ -28,16 +28,16 @@ from rules.identity import REGIONS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SAMPLE = 512  # one clean row of so many tells where ranges are cut
+SAMPLED_TEXT = 64  # characters of a text that are sampled: a megabyte of it would tell no more
 PARTED, LAST, SORTED = "parted", "last", "sorted"
 Boundary = Sequence[Any]  # (region,) where a region begins, else (region, cents, country, year, further …)
 
 
 def clean_piece(root: str, folder: str, quarantine: str, number: int, piece: dict[str, Any], plan: dict[str, Any],
-                engine: str, partitions: int, identity: str) -> dict[str, Any]:
+                engine: str, partitions: int, every: int, identity: str) -> dict[str, Any]:
     """Clean a staged piece and part its rows by a hash of their key: batch n of the file is of partition n.
 
-    The last batch is a sample of the rows. Returns the balance, rows of each partition, and bytes of a row.
+    The last batch is a sample of the rows, one of `every`. Returns the balance, rows of each partition, bytes of a row.
     """
     meaning = TablePlan.of(plan)
 
@@ -47,7 +47,7 @@ def clean_piece(root: str, folder: str, quarantine: str, number: int, piece: dic
         del staged
         left = quarantined(root, f"{quarantine}/{number:06d}", "transform", cleaned.quarantined)
         table = cleaned.table
-        sample = rows_of(table, np.arange(number % SAMPLE, table.num_rows, SAMPLE))
+        sample = sample_of(table, number % every, every)
         parted, counts = grouped(table, partition_of(table, meaning.key, partitions), partitions)
         files = write_batches(Path(root, folder, f"{number:06d}.arrow"), table.schema, [*parted, one_batch(sample)])
         return {"files": files, "balance": dict(cleaned.balance), "rows": counts, "quarantine": left,
@@ -55,6 +55,17 @@ def clean_piece(root: str, folder: str, quarantine: str, number: int, piece: dic
                 "strangers": left["rules"].get("identity", 0), "bytes_held": table.nbytes}
 
     return checkpointed(Path(root, folder, f"{number:06d}.json"), identity, make)
+
+
+def sample_of(table: pyarrow.Table, first: int, every: int) -> pyarrow.Table:
+    """Return one of `every` rows, their texts cut short: these sort as the whole ones do, or tie."""
+    import pyarrow.compute as pc
+
+    sample = rows_of(table, np.arange(first, table.num_rows, every))
+    for at, field in enumerate(sample.schema):
+        if field.type == pyarrow.large_string():
+            sample = sample.set_column(at, field.name, pc.utf8_slice_codeunits(sample[field.name], 0, SAMPLED_TEXT))
+    return sample
 
 
 def partition_of(table: pyarrow.Table, key: Sequence[str], partitions: int) -> NDArray[np.uint16]:
@@ -99,12 +110,16 @@ def batch_of(paths: Sequence[str], number: int) -> pyarrow.Table:
 # --- ranges -------------------------------------------------------------------------------------------------------
 
 
-def choose_ranges(paths: Sequence[str], sample_at: int, plan: dict[str, Any], engine: str, rows: int) -> list[Boundary]:
-    """Return where ranges of about so many rows begin, in order, the beginning of each region among them."""
+def choose_ranges(paths: Sequence[str], sample_at: int, plan: dict[str, Any], engine: str, rows: int, every: int
+                  ) -> list[Boundary]:
+    """Return where ranges of about so many rows begin, in order, the beginning of each region among them.
+
+    every: one row of so many was sampled.
+    """
     meaning, economies = TablePlan.of(plan), _economies()
     table = open_table_engine(engine).ordered(batch_of(paths, sample_at), economies, meaning.dimensions)
     region = np.array(economies.region, dtype=np.int64)[numbers_of(table["country"])]
-    step, found = max(rows // SAMPLE, 1), list[Boundary]()
+    step, found = max(rows // every, 1), list[Boundary]()
     for number in range(len(REGIONS)):
         begin, end = np.searchsorted(region, [number, number + 1]).tolist()
         found.append((number,))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from large.model import Layout
 from large.pieces import checkpointed, write_batches
+from large.watch import Stamp, unchanged
 from pipeline.parts import write_parts
 from rules.records import Quarantined
 from sources._files import file_document
@@ -34,11 +35,12 @@ def survey(path: str, start: int, end: int) -> list[Any]:
 
 
 def stage_piece(root: str, folder: str, quarantine: str, number: int, path: str, name: str,
-                ranges: Sequence[Sequence[int]], layout: dict[str, Any], identity: str, most: int = 0
+                stamp: Stamp, ranges: Sequence[Sequence[int]], layout: dict[str, Any], identity: str, most: int = 0
                 ) -> dict[str, Any]:
     """Read ranges (start, end, first line) of a file and write them as one staged piece; returns its facts.
 
-    root: of the workspace; folder, quarantine: relative to it. most: rows at most, of a sample; 0: all.
+    root: of the workspace; folder, quarantine: relative to it. stamp: of the file as it was surveyed. most: rows at
+    most, of a sample; 0: all.
     """
     from large.read import Untrusted, read_piece
 
@@ -46,7 +48,7 @@ def stage_piece(root: str, folder: str, quarantine: str, number: int, path: str,
 
     def make() -> dict[str, Any]:
         read = []
-        with Path(path).open("rb") as stream:
+        with unchanged({Path(path): stamp}), Path(path).open("rb") as stream:
             for start, end, first_line in ranges:
                 stream.seek(start)
                 read.append(read_piece(stream.read(end - start), form, first_line, name))
@@ -58,8 +60,9 @@ def stage_piece(root: str, folder: str, quarantine: str, number: int, path: str,
         return {"untrusted": str(error)}
 
 
-def stage_serially(root: str, folder: str, quarantine: str, first: int, path: str, name: str, layout: dict[str, Any],
-                   identity: str, piece_bytes: int, share: float = 1.0) -> list[dict[str, Any]]:
+def stage_serially(root: str, folder: str, quarantine: str, first: int, path: str, name: str, stamp: Stamp,
+                   layout: dict[str, Any], identity: str, piece_bytes: int, share: float = 1.0
+                   ) -> list[dict[str, Any]]:
     """Read a file that cannot be cut from its start to its end and stage it piece by piece; returns their facts.
 
     share: of the file, of a sample: then it is read in smaller pieces, of which some are kept, by seed.
@@ -73,7 +76,8 @@ def stage_serially(root: str, folder: str, quarantine: str, first: int, path: st
     for read in read_serially(file_document(Path(path), {}), form, name, size):
         if number == first or chosen.random() < share:
             def make(read: RawPiece = read, line: int = line, number: int = number) -> dict[str, Any]:
-                return keep(root, folder, quarantine, number, [read], form, [line])
+                with unchanged({Path(path): stamp}):
+                    return keep(root, folder, quarantine, number, [read], form, [line])
 
             found.append(checkpointed(Path(root, folder, f"{number:06d}.json"), f"{identity}/{number}", make))
             number += 1

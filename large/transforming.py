@@ -25,6 +25,8 @@ WORK = "results/work"  # pieces between two steps, of one run; gone when its tra
 ROW_OVERHEAD = 16  # bytes of a clean row's texts beyond what they were as staged
 PIECES_AT_ONCE = 3  # pieces whose rows make a partition or a range
 LEAST_AT_ONCE = 100
+SAMPLE = 512  # one clean row of so many tells where ranges are cut; of few and long rows more
+SAMPLES_A_RANGE = 16
 MOST_PARTS = 4_096  # partitions, and ranges: each is a batch in every file
 TASKS = "large.sorting:"
 
@@ -62,6 +64,7 @@ class Transforming:
         self.at_once = min(settings.rows_at_once(held + ROW_OVERHEAD), max(grain, LEAST_AT_ONCE))
         self.at_once = max(self.at_once, self.rows // MOST_PARTS)
         self.partitions = max(-(-self.rows // self.at_once), 1) if settings.workers else 1
+        self.every = min(max(self.at_once // SAMPLES_A_RANGE, 1), SAMPLE)
         self.work = f"{WORK}/{before.run_id}"
         self.clean = f"results/clean/{vintage_folder(self.vintage)}/regions-{before.digest[:12]}"
         self.quarantine = f"results/quarantine/{vintage_folder(self.vintage)}/cleaned"
@@ -80,7 +83,8 @@ class Transforming:
         tasks = [Task(TASKS + "clean_piece", {
             "root": self.root, "folder": f"{self.work}/parted", "quarantine": self.quarantine, "number": number,
             "piece": piece, "plan": self.plan.told(), "engine": self.engine, "partitions": self.partitions,
-            "identity": identity_of(piece, self.plan.told(), self.engine, self.partitions, self.code)})
+            "every": self.every,
+            "identity": identity_of(piece, self.plan.told(), self.engine, self.partitions, self.every, self.code)})
             for number, piece in enumerate(self.pieces)]
         ordered = self._all(pool, tasks, [piece["rows"] for piece in self.pieces])
         balance: Counter[str] = Counter()
@@ -96,7 +100,7 @@ class Transforming:
         parted = self._paths("parted", cleaned)
         ranges = pool.all([Task(TASKS + "choose_ranges", {
             "paths": parted, "sample_at": self.partitions, "plan": self.plan.told(), "engine": self.engine,
-            "rows": self.at_once})])[0]
+            "rows": self.at_once, "every": self.every})])[0]
         made_from = identity_of([list(each["files"].values()) for each in cleaned], ranges, self.code, self.engine)
         last = self._reduced(pool, parted, cleaned, ranges, made_from)
         exact, older = sum(each["exact"] for each in last), sum(each["superseded"] for each in last)

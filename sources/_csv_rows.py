@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import NamedTuple, TextIO
 
 from rules.records import Quarantined
 
 LONGEST_LINE = 1 << 20  # characters; what follows is cut off, which makes the row unreadable and is said so
 BLOCK = 1 << 18  # characters read at a time
+_ZERO, _END = 1, 2  # noted beside the lines: a zero byte in the line that comes, no line comes any more
 
 Bad = Callable[[Quarantined], None]
 
@@ -30,7 +32,7 @@ def records(text: TextIO, form: Form, bad: Bad, *, skip: int = 0, first: int = 1
     the last one cut off; what cannot be read otherwise is given to `bad`.
     """
     zeros: list[int] = []
-    reader = csv.reader(lines(text, zeros), delimiter=form.delimiter)
+    reader = csv.reader(chain(lines(text, zeros), _end(zeros)), delimiter=form.delimiter)
     before, done, above, width = 0, False, first - 1, form.width
     while not done:
         try:
@@ -55,6 +57,14 @@ def records(text: TextIO, form: Form, bad: Bad, *, skip: int = 0, first: int = 1
             zeros.clear()
 
 
+def _end(noted: list[int]) -> Iterator[str]:
+    """Yield a blank line behind the last one: it makes no record, unless a quote is open, which the csv module closes
+    by itself. So a figure that was cut in its middle is not taken for a whole one.
+    """
+    noted.append(_END)
+    yield "\n"
+
+
 def header_extent(text: TextIO, delimiter: str, line: int) -> int:
     """Return how many lines the records take that begin within the first `line` lines."""
     reader = csv.reader(lines(text, []), delimiter=delimiter)
@@ -65,9 +75,11 @@ def header_extent(text: TextIO, delimiter: str, line: int) -> int:
 
 def _fault(row: list[str], zeros: list[int], width: int) -> str:
     """Say what is wrong with a row of another shape; "" for a blank one and for empty cells behind the last."""
-    if zeros:
+    if _ZERO in zeros:
         zeros.clear()
         return "a zero byte in the row"
+    if zeros and row:
+        return "the file ends inside a quote"
     if not any(row) or (len(row) == 1 and not row[0].strip()):
         row.clear()
         return ""
@@ -99,7 +111,7 @@ def _noting_zeros(text: str, zeros: list[int]) -> Iterator[str]:
         # Where a line is cut must not depend on where the blocks end.
         kept = line if len(line.rstrip("\r\n")) <= LONGEST_LINE else line[:LONGEST_LINE] + "\n"
         if "\0" in kept:
-            zeros.append(1)
+            zeros.append(_ZERO)
         yield kept
 
 

@@ -1,10 +1,12 @@
 """A process that dies, fails or goes deaf at a chosen moment; read by Python itself at its start, told by FAULT_*.
 
-FAULT_SCRIPT  the script that is struck ("load.py"); every other process is left alone.
+FAULT_SCRIPT  the script that is struck ("load.py"); "worker of load.py": every worker process that it launched. Every
+              other process is left alone.
 FAULT_ACT     kill: SIGKILL to itself; full: the disk is full; raise: a fault of ours; deaf: SIGTERM and Ctrl-C are not
               heard; alone: the kernel is not asked for a parent-death signal; group: a worker of the script ends its
               whole process group, the stage with it.
 FAULT_AT      kill, full, raise, group: at the N-th time, from 1, that a file is opened for writing, synced or renamed.
+FAULT_ONCE    a file that the first process to be struck makes; where it is there, no other one is struck.
 """
 
 import errno
@@ -15,9 +17,9 @@ from pathlib import Path
 
 act, at = os.environ.get("FAULT_ACT", ""), int(os.environ.get("FAULT_AT", "1"))
 script = Path(sys.orig_argv[1]).name if len(sys.orig_argv) > 1 else ""
-if act == "group" and "large.worker" in sys.orig_argv:
+if "large.worker" in sys.orig_argv:
     launched_by = Path(f"/proc/{os.getppid()}/cmdline").read_bytes().split(b"\0")
-    script = Path(os.fsdecode(launched_by[1])).name
+    script = ("" if act == "group" else "worker of ") + Path(os.fsdecode(launched_by[1])).name
 elif act == "group":
     script = ""
 passed = 0
@@ -28,6 +30,11 @@ def strike() -> None:
     passed += 1
     if passed != at:
         return
+    if once := os.environ.get("FAULT_ONCE"):
+        try:
+            os.close(os.open(once, os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            return
     if act == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     if act == "group":
