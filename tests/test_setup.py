@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import configparser
+import contextlib
 import os
 import re
 import shutil
