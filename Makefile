@@ -53,7 +53,7 @@ constraints: ## pin the newest versions that fit together in constraints.txt (wi
 	@$(MAKE) --no-print-directory environment VENV="$(VENV)-newest"
 	@"$(VENV)-newest/bin/python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
 		|| { echo "pins are made with Python 3.11: make constraints PYTHON=/path/to/python3.11" >&2; exit 2; }
-	"$(VENV)-newest/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade --editable ".[all,dev]"
+	"$(VENV)-newest/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade --editable ".[all,dev,spark]"
 	"$(VENV)-newest/bin/python" -m pip freeze --exclude-editable > constraints.new
 	@! grep -v '^[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9.+!_-]*$$' constraints.new \
 		|| { rm constraints.new; echo "a pin is not NAME==VERSION: constraints.txt is as it was" >&2; exit 1; }

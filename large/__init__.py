@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline import lock
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from sources import Request
 
 REGIONS = "regions"  # of --target
+FAR = ("s3:", "s3a:", "gs:", "abfs:", "abfss:", "hdfs:")  # what object stores call themselves
 ENGINES = ("pandas", "polars", "spark")
 LOADS = "polars"  # a load is done by workers of ours, whatever engine made the parts
 SAFE = "nothing was read or changed"
@@ -78,11 +80,21 @@ def open_work(stage: Stage, before: Manifest, engine: str, settings: Settings, c
     return Transforming(stage, before, engine, settings, code)
 
 
+def refuse_far(path: Path, option: str) -> None:
+    """Refuse what is the address of an object store, taken for a path. Raises UsageError."""
+    if scheme := next((part for part in path.parts if part in FAR), ""):
+        raise UsageError(f"{option} takes a path of the file system; {scheme}// is none",
+                         safe=SAFE,
+                         next_command="mount the bucket on every machine, or copy it to storage that all share")
+
+
 def check(request: Request) -> None:
     """Refuse what this road does not take, and a missing library. Raises UsageError."""
     if request.url:
         raise UsageError("--target regions reads a table from --input, not from --url", safe=SAFE,
                          next_command="download the file, and give it to --input")
+    for path in request.inputs:
+        refuse_far(path, "--input")
     from sources._files import require_files
 
     require_files(request, "python etl_process.py --source table --input big.csv --target regions")

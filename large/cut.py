@@ -78,7 +78,7 @@ def layout_of(document: RawDocument, name: str, explicit: Mapping[str, str]) -> 
     table = open_table(document, name, explicit)
     if not isinstance(table, Delimited):
         raise UsageError(f"{name} is no CSV or TSV; only these are read by pieces", where=name, safe=SAFE,
-                         next_command=f"python etl_process.py --source table --input {name}   # without --target")
+                         next_command="the same command without --target, or with the table as CSV")
     lines = table.header_lines()
     with open_unpacked(document, name) as stream:
         ends = (_after_lines(stream, lines) if table.encoding in ASCII_FIRST

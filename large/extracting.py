@@ -34,7 +34,7 @@ from sources.table import LABEL, PACKED, dataset_of
 MOST_RECORD = 400  # bytes of a record, more than most are: a sample of so many records is of so many at least
 LEAST_RANGES = 16  # places of the file that a sample looks at
 MOST_PIECES = 1_000_000  # of a file: the numbers of the next begin there
-NEEDED = 4.0  # bytes on the disk for each byte of a plain table: staged, parted, sorted, in the databases
+NEEDED = 6.0  # bytes on the disk for each byte of a plain table: staged, parted, sorted, in the databases
 PACKED_NEEDED = 16.0
 SAFE = "nothing was changed"
 

@@ -14,6 +14,7 @@ import logging
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -27,7 +28,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from large.pool import ONE_THREAD, Pool, Task, WorkerDied, result_of
+from large import refuse_far
+from large.pool import ATTEMPTS, ONE_THREAD, Pool, Task, WorkerDied, result_of
 from large.settings import MIB
 from large.transforming import WORK
 from pipeline import errors
@@ -60,6 +62,7 @@ class SparkPool(Pool):
 
     def __init__(self, master: str, root: Path, memory: int, lock_fd: int = -1) -> None:
         super().__init__(0, lock_fd)
+        refuse_far(root, "--workspace")
         self.master = checked_master(master)
         self.local = self.master.startswith("local")
         self.root, self._memory = root, memory
@@ -79,6 +82,8 @@ class SparkPool(Pool):
             stack.enter_context(_reachable(self.master))
             work = self.root / WORK
             work.mkdir(parents=True, exist_ok=True)
+            for left in work.glob("spark-*"):  # of a stage that was killed: the workspace is this one's now
+                shutil.rmtree(left, ignore_errors=True)
             self.folder = Path(tempfile.mkdtemp(prefix="spark-", dir=work))
             stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
             stack.enter_context(_environment(self._variables()))
@@ -143,7 +148,8 @@ class SparkPool(Pool):
         """Return the settings of the application. Nothing here or in a cluster's own settings changes a result."""
         java = f'-Djava.io.tmpdir="{self.folder}" -XX:-UsePerfData'
         found = {
-            "spark.master": self.master, "spark.app.name": "World Economies", "spark.submit.deployMode": "client",
+            "spark.master": repeating(self.master), "spark.app.name": "World Economies",
+            "spark.submit.deployMode": "client",
             "spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false", "spark.local.dir": str(self.folder),
             "spark.sql.warehouse.dir": str(self.folder / "warehouse"), "spark.sql.catalogImplementation": "in-memory",
             "spark.sql.adaptive.enabled": "false", "spark.driver.extraJavaOptions": java,
@@ -160,6 +166,7 @@ class SparkPool(Pool):
         from pyspark import SparkConf, SparkContext
         from pyspark.java_gateway import launch_gateway
 
+        stack.callback(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT))  # Spark sets its own
         conf = SparkConf(loadDefaults=False).setAll(list(self._settings().items()))
         said = stack.enter_context((self.folder / "spark.log").open("wb"))
         descriptors = (self._lock_fd,) if self._lock_fd >= 0 else ()
@@ -225,6 +232,12 @@ def checked_master(text: str) -> str:
                          safe="nothing was read or changed",
                          next_command="--spark-master 'local[*]'   # or local[2], spark://HOST:7077")
     return master
+
+
+def repeating(master: str) -> str:
+    """Return the address by which a task whose process dies is tried again: a local master does not by itself."""
+    threads = master.removeprefix("local").strip("[]") or "1"
+    return f"local[{threads},{ATTEMPTS}]" if master.startswith("local") else master
 
 
 def require() -> None:

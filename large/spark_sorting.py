@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pipeline.stage import Stage
 
 TASK_ENGINE = "polars"  # numbers the texts of a piece, on the executors
+LEAST_ROWS = 5_000  # of a task of a shuffle: fewer take less time than the task itself
 ROWS = 1 << 14  # of a batch between Python and Java
 POSITION, FIGURES = "position", "figures"  # of a row in the input; different figures of a key
 
@@ -42,7 +43,8 @@ class SparkTransforming(Transforming):
 
     def __init__(self, stage: Stage, before: Manifest, engine: str, settings: Settings, code: str) -> None:
         super().__init__(stage, before, TASK_ENGINE, settings, code)
-        self.shuffles, self.partitions = self.partitions, 1  # a cleaned piece is not parted: Spark does it
+        self.shuffles = max(min(self.partitions, self.rows // LEAST_ROWS), 1)
+        self.partitions = 1  # a cleaned piece is not parted: Spark does it
 
     def sorted(self, pool: Pool, outcome: Outcome, cleaned: Sequence[Mapping[str, Any]]) -> None:
         """Keep the last row of each key and sort; the outcome is completed."""
@@ -74,11 +76,12 @@ def sort_parts(pool: SparkPool, paths: Sequence[str], plan: TablePlan, shuffles:
     rows = session.range(0, len(paths), 1, len(paths)).mapInArrow(
         partial(read_pieces, paths=list(paths), plan=plan.told()), schema_of(plan))
     carried = [name for name in (*plan.dimensions, "cents", "published") if name not in plan.key]
-    last = rows.groupBy(*plan.key).agg(sql.max_by(sql.struct(*carried), POSITION).alias("last"),
+    # Each by itself: numbers alone, which is what the usual key leaves, are aggregated by hashing, a struct by sorting.
+    last = rows.groupBy(*plan.key).agg(*(sql.max_by(name, POSITION).alias(name) for name in carried),
                                        sql.count_distinct("published").alias(FIGURES))
     regions = sql.array(*map(sql.lit, _economies().region))
     order = [regions[sql.col("country")], sql.col("cents").desc(), *map(sql.col, plan.dimensions)]
-    parts = (last.select(*plan.key, FIGURES, "last.*").repartitionByRange(shuffles, *order)
+    parts = (last.repartitionByRange(shuffles, *order)
              .sortWithinPartitions(*order).mapInArrow(partial(write_parts, plan=plan.told(), folder=folder),
                                                       "number int, told string"))
     return [json.loads(row.told) for row in sorted(parts.collect(), key=lambda row: row.number)]
@@ -176,7 +179,8 @@ def _write_part(folder: Path, number: int, region: str, batches: Iterable[pyarro
     rows = shown()
     first = next(rows)
     name = f"{number:06d}-{region.replace(' ', '_')}.arrow"
-    return facts | {"files": write_batches(folder / name, first.schema, chain([first], rows))} | facts
+    files = write_batches(folder / name, first.schema, chain([first], rows))  # facts are whole when it is written
+    return facts | {"files": files}
 
 
 def _economies() -> Economies:

@@ -108,8 +108,7 @@ class Transforming:
         outcome.balance |= {name: count for name, count in (("duplicate: exact", exact),
                                                             ("duplicate: superseded", older)) if count}
         balanced(outcome.balance)
-        shutil.rmtree(Path(self.root, self.work, "parted"), ignore_errors=True)
-        self._sort(pool, outcome, self._paths("last", last), last, ranges)
+        self._sort(pool, outcome, self._paths("last", last), last, ranges)  # a kill here: no step is done again
 
     def _reduced(self, pool: Pool, parted: list[str], cleaned: Sequence[Mapping[str, Any]], ranges: list[Any],
                  made_from: str) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import large
 from pipeline import checkpoints, choice
 from pipeline.checkpoints import STAGES
 from pipeline.errors import CheckpointError
@@ -118,7 +119,10 @@ def status(workspace: Workspace, target: str, most: int = 10) -> tuple[str, bool
         state = "finished" if checkpoints.is_finished(workspace, run_id) else "unfinished"
         lines.append(f"{run_id}  {state}{'  (current)' if run_id == current else ''}")
         lines += [f"  {stage:<10} {_state(workspace, run_id, stage, current)}" for stage in STAGES]
-    lines.append(f"{target}  {_target_state(workspace, target)}")
+    there = [large.REGIONS] if (workspace.database.parent / large.REGIONS).is_dir() else []
+    if target != large.REGIONS and (workspace.database.exists() or not there):
+        there.insert(0, target)
+    lines += [f"{name}  {_target_state(workspace, name)}" for name in there or [target]]
     return "\n".join(lines), not any(" damaged: " in line for line in lines)
 
 

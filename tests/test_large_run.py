@@ -18,7 +18,7 @@ pytest.importorskip("polars", reason="the group `large` is not installed")
 pytest.importorskip("adbc_driver_sqlite", reason="the group `large` is not installed")
 
 ROWS = 4_000
-GRAIN = ("--piece-size", "8K")  # pieces of some 250 rows: every step has several
+GRAIN = ("--piece-size", "4K")  # pieces of some 120 rows: every step has several
 
 
 def etl(table: Path, workspace: Path, *more: str, script: str = "etl_process.py", **keywords: Any
@@ -215,3 +215,19 @@ def test_a_sample_of_a_packed_table_is_less_than_all_of_it(tmp_path: Path) -> No
     done = etl(packed, tmp_path / "w", "--engine", "polars", "--piece-size", "16K", "--sample", "10%")
     assert done.returncode == 0, done.stderr
     assert 500 < manifest(tmp_path / "w" / "sample", "extract")["balance"]["out"] < 10_000
+
+
+def test_status_tells_the_databases_that_there_are(by_polars: Any) -> None:
+    workspace, _ = by_polars
+    done = run("etl_process.py", "--status", workspace=workspace)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.splitlines()[-1] == "regions  whole, 1 batches"
+    assert "sqlite" not in done.stdout
+
+
+def test_a_table_without_gdp_is_refused(tmp_path: Path) -> None:
+    table = tmp_path / "people.csv"
+    table.write_text("country,year,indicator,value\nGermany,2025,LP,83\n", encoding="utf-8")
+    done = etl(table, tmp_path / "w", "--unit", "million")
+    assert done.returncode == 4
+    assert "people.csv has no GDP (NGDPD); its indicators are LP" in done.stderr

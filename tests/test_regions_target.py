@@ -324,10 +324,7 @@ def test_the_small_road_whole(plain: dict[str, str], tmp_path: Path) -> None:
 
 
 def test_figures_without_gdp_leave_the_picture(tmp_path: Path) -> None:
-    table = tmp_path / "people.csv"
-    table.write_text("country,year,indicator,value\nGermany,2025,LP,83\n", encoding="utf-8")
-    arguments = ("--source", "table", "--input", table, "--indicator", "LP", "--unit", "million", "--vintage",
-                 "2026-01", "--target", "regions")
+    arguments = ("--source", "bundled", "--indicator", "LP", "--target", "regions")
     workspace = Workspace(tmp_path / "w")
     show(workspace, "r1", 100.0)
     done = run("etl_process.py", *arguments, workspace=workspace.root)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import contextlib
 import os
 import re
 import shutil
@@ -172,7 +173,8 @@ def needed() -> set[str]:
         if name in found or name == "world-economies" or (wanted.marker and not wanted.marker.evaluate({"extra": ""})):
             continue
         found.add(name)
-        queue += [Requirement(text) for text in metadata.requires(name) or ()]
+        with contextlib.suppress(metadata.PackageNotFoundError):  # a group that not everybody installs
+            queue += [Requirement(text) for text in metadata.requires(name) or ()]
     return found
 
 

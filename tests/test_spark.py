@@ -23,12 +23,13 @@ import pytest
 
 pytest.importorskip("polars", reason="the group `large` is not installed")
 
+import large
 from engines import open_table_engine
 from engines._table import Cleaner
 from large import spark
 from large.model import TablePlan
 from large.pieces import read_table, write_batches
-from large.pool import Task, TaskFault
+from large.pool import Task, TaskFault, WorkerDied
 from large.settings import MIB, Settings
 from large.sorting import published
 from large.spark import SparkPool
@@ -40,6 +41,7 @@ from pipeline.events import Reporter
 from pipeline.parts import read_rows
 from pipeline.stage import Stage
 from rules.identity import REGIONS
+from sources import Request
 from tests import large_table
 from tests.nasty import ECONOMIES, FILE, IDENTITY, cells, plan_for, records, staged
 from tests.project import PROJECT, manifest, run
@@ -147,6 +149,16 @@ def test_errors_inside_spark_come_back_as_what_they_are(pool: SparkPool, caplog:
     assert "what Spark said last" in caplog.text
 
 
+@needs_spark
+def test_a_process_that_dies_is_tried_again_once(pool: SparkPool, tmp_path: Path) -> None:
+    died = str(tmp_path / "died")
+    found = pool.context.parallelize([died], 1).map(
+        lambda path: "again" if Path(path).exists() else (Path(path).touch(), os.kill(os.getpid(), 9)))
+    assert found.collect() == ["again"]
+    with pytest.raises(WorkerDied, match="Spark gave up on a step"), pool.in_words():
+        pool.context.parallelize([1], 1).map(lambda _: os.kill(os.getpid(), 9)).collect()
+
+
 # --- the whole pipeline ---------------------------------------------------------------------------------------------
 
 
@@ -224,6 +236,13 @@ def test_missing_pyspark_and_java_are_named(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     with pytest.raises(UsageError, match="and there is none here"):
         SparkPool("", tmp_path, 1 << 30)
+
+
+def test_an_object_store_is_no_path() -> None:
+    with pytest.raises(UsageError, match="--workspace takes a path of the file system; s3:// is none"):
+        SparkPool("", Path("s3://bucket/w").resolve(), 1 << 30)
+    with pytest.raises(UsageError, match="--input takes a path of the file system; s3:// is none"):
+        large.check(Request("table", (Path("s3://bucket/big.csv"),)))
 
 
 @needs_spark
@@ -316,7 +335,8 @@ def on_loopback(python: str) -> dict[str, str]:
 @needs_spark
 @pytest.mark.full
 def test_a_cluster_gives_the_same(cluster: str, tmp_path: Path) -> None:
-    table = large_table.write(tmp_path / "big.csv", 6_000, unknown=20)
+    table = large_table.write(tmp_path / "big.csv", 30_000, unknown=20)
+    assert len(table.read_bytes()) > 10 * 65_536
     done = etl(table, tmp_path / "w", "--engine", "spark", "--spark-master", cluster, env=on_loopback(sys.executable))
     same_as_elsewhere(table, tmp_path / "w", done)
     done = etl(table, tmp_path / "polars", "--engine", "polars", "--workers", "1")
