@@ -30,6 +30,7 @@ from targets._regional import MAKE, column_names, file_of, picture_of, read_only
 from targets.regions import PICTURE_COLUMNS, folder_of
 from utils import Workspace
 
+LONGEST_SHOWN = 200  # characters of a text that people are shown
 WORLD_TOP = 100  # records of the world's list
 MOST = 100  # records that people are shown
 SMALL = 1_000  # records up to which a picture is a page too
@@ -102,9 +103,19 @@ def answer(workspace: Workspace, options: argparse.Namespace, stack: ExitStack) 
     bases = _opened(folder_of(workspace), [wanted.region] if wanted.region else list(REGIONS), stack)
     if wanted.year and "Year" not in bases[0].columns:
         raise UsageError("The records have no year", safe=SAFE, next_command="python report.py --target regions")
+    for_people = options.format in FORMS_FOR_PEOPLE
+    if for_people:
+        for base in bases:
+            base.db.text_factory = _short
     with ThreadPoolExecutor(len(bases)) as threads:
         list(threads.map(lambda base: _ask(base, wanted), bases))
-    return _told(bases, wanted, for_people=options.format in FORMS_FOR_PEOPLE)
+    return _told(bases, wanted, for_people=for_people)
+
+
+def _short(text: bytes) -> str:
+    """Return a text as people are shown it: of a hundred records with a megabyte each nobody reads the end."""
+    whole = text[:4 * LONGEST_SHOWN + 4].decode("utf-8", "replace")
+    return whole if len(whole) <= LONGEST_SHOWN else whole[:LONGEST_SHOWN] + "…"
 
 
 def _opened(folder: Path, regions: Sequence[str], stack: ExitStack) -> list[Base]:

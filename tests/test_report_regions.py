@@ -285,3 +285,12 @@ def test_without_the_other_database_the_command_is_told(workspace: Path) -> None
     (["--region", "Asai"], "There is no region named 'Asai'"), (["--target", "region"], "did you mean regions?")])
 def test_a_word_that_is_none(arguments: list[str], says: str, workspace: Path) -> None:
     refused(workspace, 2, says, "", "--target", "regions", *arguments)
+
+
+def test_people_are_shown_the_beginning_of_a_long_text_and_programs_all_of_it(tmp_path: Path) -> None:
+    long = "ä" * 5_000
+    root = made(tmp_path, {"Asia": [("China", 900.0, 900.0, 2025, 1, long)]}).root
+    shown = report(root).stdout
+    assert "ä" * 200 + "…" in shown
+    assert "ä" * 201 not in shown
+    assert long in report(root, "--format", "csv").stdout
