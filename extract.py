@@ -294,7 +294,7 @@ def large_table(stage: Stage, meter: Meter, request: Request, code: str) -> Exit
         extracting.survey(table, pool)
         parameters = identity(request, 0, table.digests) | {"key": list(chosen.key), "sample": chosen.sample}
         before = earlier_run(stage, parameters, code)
-        if before and not checkpoints.damage(stage.workspace, before.parts):
+        if before and not checkpoints.damage(stage.workspace, before.parts, contents=False):
             if checkpoints.goes_on(stage.workspace, before.run_id):
                 return go_on(stage, before)
             if not checkpoints.refused(stage.workspace, before.run_id):

@@ -57,7 +57,7 @@ def body(stage: Stage) -> ExitCode:
     if not rebuild and not plan.why_run(stage.workspace, "load", before.run_id, stage.options):
         stage.report.emit("skipped", "skipped: its checkpoint is whole and nothing before it changed")
         return ExitCode.DONE
-    if "table" in before.facts:
+    if before.is_large:
         return large_table(stage, meter, before, origin)
     gc.set_threshold(FEW_COLLECTIONS, *gc.get_threshold()[1:])
     committed = runs_in(target) if rebuild else set()

@@ -48,7 +48,7 @@ def body(stage: Stage) -> ExitCode:
     if not plan.why_run(stage.workspace, "transform", before.run_id, stage.options):
         stage.report.emit("skipped", "skipped: its checkpoint is whole and nothing before it changed")
         return ExitCode.DONE
-    if "table" in before.facts:
+    if before.is_large:
         return large_table(stage, meter, before, accept, code)
     rows = before.balance["out"]
     started(stage, f"cleaning {rows:,} rows", rows_in=rows)

@@ -19,7 +19,6 @@ from pipeline.errors import CheckpointError
 from utils import Workspace, atomic_file, sha256_file, sha256_text, utc_now, write_json
 
 SCHEMA_VERSION = 1
-MOST_READ = 1 << 30  # bytes of parts that are read to see whether they are whole
 STAGES = ("extract", "transform", "load", "report")
 
 
@@ -66,6 +65,11 @@ class Manifest:
         """What the next stage depends on: the parts' content and the facts, not times or places of a run."""
         content = [[(p.relative_path, p.sha256) for p in self.parts], self.facts]
         return sha256_text(json.dumps(content, sort_keys=True, ensure_ascii=True))
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it is of a large table, whose parts are compared with their digests by the workers that read them."""
+        return "table" in self.facts
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Manifest:
@@ -138,14 +142,11 @@ def read_manifest(workspace: Workspace, run_id: str, step_id: str) -> Manifest |
                               next_command=f"python {step_id.split('/')[0]}.py") from error
 
 
-def damage(workspace: Workspace, parts: Iterable[Part], most: int = MOST_READ) -> str:
+def damage(workspace: Workspace, parts: Iterable[Part], *, contents: bool = True) -> str:
     """Return a sentence naming the first part that is missing, cut or altered; "" when all are whole.
 
-    most: bytes up to which the parts are read through. Of more only the sizes are compared: the parts of a large table
-    are compared with their digests by whoever reads them.
+    contents: whether they are read through, or their sizes compared alone.
     """
-    parts = list(parts)
-    read = sum(part.bytes for part in parts) <= most
     for part in parts:
         try:
             path = workspace.resolve(part.relative_path)
@@ -154,7 +155,7 @@ def damage(workspace: Workspace, parts: Iterable[Part], most: int = MOST_READ) -
             return f"{part.relative_path} is missing"
         if size != part.bytes:
             return f"{part.relative_path} has {size:,} bytes, {part.bytes:,} were written"
-        if read and sha256_file(path) != part.sha256:
+        if contents and sha256_file(path) != part.sha256:
             return f"{part.relative_path} was altered: its sha256 is not the one written"
     return ""
 
@@ -256,7 +257,7 @@ def require(workspace: Workspace, stage: str, *, next_command: str = "") -> Mani
     if manifest is None:
         raise CheckpointError(f"There is no checkpoint of {stage} to go on from", where=str(workspace.runs),
                               safe="nothing was changed", next_command=command)
-    fault = damage(workspace, manifest.parts)
+    fault = damage(workspace, manifest.parts, contents=not manifest.is_large)
     if fault:
         raise CheckpointError(f"A checkpoint of {stage} is damaged: {fault}", where=str(workspace.root),
                               safe="the database is as it was", next_command=command)
@@ -281,4 +282,4 @@ def why_run(workspace: Workspace, stage: str, run_id: str, parameters: dict[str,
     for holds, reason in reasons:
         if holds:
             return reason
-    return damage(workspace, manifest.parts)
+    return damage(workspace, manifest.parts, contents=not manifest.is_large)

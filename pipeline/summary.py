@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -144,6 +143,6 @@ def _state(workspace: Workspace, run_id: str, stage: str, current: str) -> str:
     if manifest is None:
         return "no checkpoint"
     parts = [part for part in manifest.parts if run_id == current or checkpoints.is_own(part)]
-    fault = checkpoints.damage(workspace, parts, sys.maxsize)
+    fault = checkpoints.damage(workspace, parts)
     files = f"{len(parts)} file(s) verified, " if parts else ""
     return f"damaged: {fault}" if fault else f"{files}{manifest.balance['out']:,} rows, {manifest.ended}"

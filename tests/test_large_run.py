@@ -231,3 +231,17 @@ def test_a_table_without_gdp_is_refused(tmp_path: Path) -> None:
     done = etl(table, tmp_path / "w", "--unit", "million")
     assert done.returncode == 4
     assert "people.csv has no GDP (NGDPD); its indicators are LP" in done.stderr
+
+
+def test_a_clean_part_that_is_damaged_is_made_again_by_the_stages_before(table: Path, tmp_path: Path) -> None:
+    first = etl(table, tmp_path, "--engine", "polars", "--workers", "1", *GRAIN)
+    assert first.returncode == 0, first.stderr
+    part = tmp_path / manifest(tmp_path, "transform")["parts"][2]["relative_path"]
+    part.write_bytes(part.read_bytes()[:-1] + b"?")
+    for path in (tmp_path / "sqliteDB" / "regions").iterdir():
+        path.unlink()
+    (tmp_path / "sqliteDB" / "regions").rmdir()
+    done = etl(table, tmp_path, "--engine", "polars", "--workers", "1", *GRAIN)
+    assert done.returncode == 0, done.stderr
+    assert f"{part.name} was altered or cut" in done.stderr
+    assert large_table.held(tmp_path) == large_table.expected(table)[0]
