@@ -227,7 +227,7 @@ class Process:
         self._complete_what()
         if not self.options.quiet:
             ran = [line for line in self.lines if line.what != "skipped"]
-            nothing = ("\nNothing to do: the source has nothing new; python report.py shows the tables."
+            nothing = (f"\nNothing to do: the source has nothing new; python report.py{self._to()} shows the tables."
                        if self.what.get("unchanged") and not ran else "")
             blocks = [text for text in (first_line(self.what), table(self.lines)) if text]
             self._print("\n" + "\n".join(blocks) + nothing)
@@ -245,6 +245,10 @@ class Process:
         self.console.line("")
         self.console.fail(stage, int(failed.code), failed.lines)
         return failed.code
+
+    def _to(self) -> str:
+        """Return the target as report.py takes it, "" for its default."""
+        return "" if self.options.target == "sqlite" else f" --target {self.options.target}"
 
     def _complete_what(self) -> None:
         """Say what the run is of where extract was not asked, and which picture is shown where it is not this run's."""

@@ -100,5 +100,6 @@ def check(request: Request) -> None:
     require_files(request, "python etl_process.py --source table --input big.csv --target regions")
     missing = [name for name in ("polars", "pyarrow", "adbc_driver_sqlite") if find_spec(name) is None]
     if missing:
-        raise UsageError(f"--target regions needs {' and '.join(missing)}, which is not installed", safe=SAFE,
+        raise UsageError(f"A table for --target regions needs libraries that are not installed: {', '.join(missing)}",
+                         safe=SAFE,
                          next_command="pip install -c constraints.txt '.[large]'")
