@@ -23,6 +23,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv as pcsv
 
+from engines._arrow import array_of, array_of_texts
 from large.cut import NEWLINE, QUOTE, RETURN, STEP
 from large.model import Layout
 from rules.records import Quarantined
@@ -342,12 +343,12 @@ def _merged(table: Any, numbers: Places, rows: Sequence[tuple[int, Sequence[str]
     together = np.concatenate([numbers, np.array([line for line, _ in rows], np.int64)])
     order = np.argsort(together, kind="stable")
     joined = pa.concat_tables([table, _of_rows([row for _, row in rows], width)])
-    return joined.take(_integers(order)), together[order]
+    return joined.take(array_of(order)), together[order]
 
 
 def _of_rows(rows: Sequence[Sequence[str]], width: int) -> Any:
     columns: Sequence[Sequence[str]] = list(zip(*rows, strict=True)) if rows else [()] * width
-    return pa.table({str(index): _texts(cells) for index, cells in enumerate(columns)})
+    return pa.table({str(index): array_of_texts(cells) for index, cells in enumerate(columns)})
 
 
 def _empty(width: int) -> Any:
@@ -366,7 +367,7 @@ def _piece(layout: Layout, table: Any, numbers: Places | None, first_line: int, 
             numbers = first_line + np.arange(table.num_rows)
         table, numbers = _made_long(table, layout), np.repeat(numbers, len(layout.columns.wide))
     if numbers is not None:
-        table = table.append_column("line", _integers(numbers))
+        table = table.append_column("line", array_of(numbers))
     return RawPiece(table, unnamed, bad, table.num_rows + len(bad), lines)
 
 
@@ -375,27 +376,15 @@ def _made_long(table: Any, layout: Layout) -> Any:
     wide, rows = layout.columns.wide, table.num_rows
     values = [table.column(str(index)) for index, _ in wide]
     others = table.drop_columns([str(index) for index, _ in wide])
-    long = others.take(_integers(np.repeat(np.arange(rows), len(wide))))
+    long = others.take(array_of(np.repeat(np.arange(rows), len(wide))))
     chunks = [chunk for column in values for chunk in column.chunks]
     order = np.arange(rows * len(wide)).reshape(len(wide), rows).T.ravel()
-    years = _texts([year for _, year in wide])
-    long = long.append_column("year", years.take(_integers(np.tile(np.arange(len(wide)), rows))))
-    return long.append_column("value", pa.chunked_array(chunks, pa.large_string()).take(_integers(order)))
+    years = array_of_texts([year for _, year in wide])
+    long = long.append_column("year", years.take(array_of(np.tile(np.arange(len(wide)), rows))))
+    return long.append_column("value", pa.chunked_array(chunks, pa.large_string()).take(array_of(order)))
 
 
 # --- to and from Arrow without pa.array, pyarrow.compute and to_numpy: those import pandas, which takes a second ------
-
-
-def _integers(numbers: Places) -> Any:
-    held = np.ascontiguousarray(numbers, np.int64)
-    return pa.Array.from_buffers(pa.int64(), len(held), [None, pa.py_buffer(held)])
-
-
-def _texts(cells: Sequence[str]) -> Any:
-    encoded = [cell.encode() for cell in cells]
-    offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
-    return pa.Array.from_buffers(pa.large_string(), len(encoded), buffers)
 
 
 def _lengths(column: Any) -> Places:
