@@ -97,6 +97,24 @@ def test_the_page_has_medians_ratios_and_what_went_wrong(tmp_path: Path) -> None
     assert "## Each step" in results.page(read, ["seconds.svg"])
 
 
+def test_pieces_are_drawn_by_their_size_and_workers_as_bars(tmp_path: Path) -> None:
+    sizes = ((1, 4.0), (16, 2.0), (16, 3.0))
+    lines = [line(OURS, seconds, group="pieces", piece=size * MIB) for size, seconds in sizes]
+    lines += [line(OURS, seconds, group="workers", workers=workers) for workers, seconds in ((1, 8.0), (2, 4.5))]
+    assert results.drawn(lines, tmp_path) == ["pieces-seconds.svg", "pieces-memory.svg", "workers.svg"]
+    assert results.series(lines[:3], "seconds", 1, "piece", MIB) == {OURS: [(1, 4.0), (16, 2.5)]}
+    assert results.bars(lines[3:], "workers") == {f"{OURS}, 1": 8.0, f"{OURS}, 2": 4.5}
+    assert f"| 1 M | {OURS} | 16 MiB | 2.50 | 2.00 to 3.00 |" in results.page(lines, [])
+
+
+def test_our_steps_are_held_against_what_the_machine_can_do() -> None:
+    lines = [line(OURS, 9.0, kept=900, steps={"extract": 2.0, "load": 3.0}),
+             {"group": "limits", "rows": 1.0, "what": results.DISK, "bytes": 500, "seconds": 1.0},
+             {"group": "limits", "rows": 1.0, "what": results.INSERTED, "records": 450, "seconds": 1.2}]
+    assert results.shares(lines).splitlines()[2:] == [
+        f"| extract | {results.DISK} | 2.00 | 1.00 | 50% |", f"| load | {results.INSERTED} | 3.00 | 2.40 | 80% |"]
+
+
 def test_lines_and_bars_show_every_name() -> None:
     drawn = charts.lines("t", "x", "y", {"a & b": [(1, 2), (100, 300)], "c": [(1, 1)]})
     assert "a &amp; b (300)" in drawn and "c (1)" in drawn and drawn.count("<circle") == 3

@@ -26,8 +26,12 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
     "scale": ("Time and memory against rows", ("rows", "runner")),
     "workers": ("One worker and two", ("rows", "runner", "workers")),
     "memory": ("What --memory costs", ("rows", "runner", "memory")),
+    "pieces": ("What --piece-size does", ("rows", "runner", "piece")),
     "skew": ("Uneven tables", ("rows", "skew", "runner"))}
+BARS = {"threads": "Read and clean", "workers": "One worker and two", "memory": "Seconds by --memory",
+        "skew": "Uneven tables"}
 FIRST = "world-economies"
+DISK, INSERTED = "write as many bytes and flush them", "a C program into two databases at once, indexed and flushed"
 
 
 def read(path: Path) -> list[Line]:
@@ -92,6 +96,8 @@ def shown(key: str, part: Any) -> str:
         return f"{part:g} M"
     if key == "memory":
         return f"{part / 2**30:g} GiB" if part else "its own"
+    if key == "piece":
+        return f"{part / 2**20:g} MiB"
     return str(part)
 
 
@@ -128,6 +134,23 @@ def single(lines: Sequence[Line]) -> str:
     return markdown(["rows", "what", "median s", ""], rows)
 
 
+def shares(lines: Sequence[Line]) -> str:
+    """Return how near our steps come to what the machine can do at best, on the table that the limits were taken of."""
+    limits = {what: (runs[0], middle(runs, "seconds")) for (what,), runs in grouped(
+        [line for line in lines if line["group"] == "limits" and line["seconds"]], ["what"]).items()}
+    ours = [line for line in good(lines) if line["group"] == "scale" and line["runner"] == FIRST
+            and any(line["rows"] == limit["rows"] for limit, _ in limits.values())]
+    rows = []
+    for step, what, size in (("extract", DISK, "bytes"), ("load", INSERTED, "records")):
+        if what in limits and ours:
+            limit, seconds = limits[what]
+            amount = limit["bytes"] if size == "bytes" else ours[0]["kept"]
+            taken = median(line["steps"][step] for line in ours)
+            at_best = seconds * amount / limit[size]
+            rows.append([step, what, f"{taken:.2f}", f"{at_best:.2f}", f"{at_best / taken:.0%}"])
+    return markdown(["our step", "its limit", "median s", "s at the limit", "share"], rows)
+
+
 def drawn(lines: Sequence[Line], folder: Path) -> list[str]:
     """Draw what can be drawn and return the files' names."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -138,7 +161,13 @@ def drawn(lines: Sequence[Line], folder: Path) -> list[str]:
                                            series(scale, "seconds", 1))
         made["memory.svg"] = charts.lines("Peak memory of all processes", "million rows", "MiB (PSS)",
                                           series(scale, "peak", 2**20))
-    for group, title in (("threads", "Read and clean"), ("skew", "Uneven tables")):
+    if pieces := good(line for line in lines if line["group"] == "pieces"):
+        what = f"against the size of a piece, {pieces[0]['rows']:g} M rows"
+        made["pieces-seconds.svg"] = charts.lines(f"Seconds {what}", "MiB of the file", "seconds",
+                                                  series(pieces, "seconds", 1, "piece", 2**20))
+        made["pieces-memory.svg"] = charts.lines(f"Peak memory {what}", "MiB of the file", "MiB (PSS)",
+                                                 series(pieces, "peak", 2**20, "piece", 2**20))
+    for group, title in BARS.items():
         if found := good(line for line in lines if line["group"] == group):
             made[f"{group}.svg"] = charts.bars(f"{title}, {found[0]['rows']:g} M rows", "s", bars(found, group))
     for name, drawing in made.items():
@@ -148,15 +177,17 @@ def drawn(lines: Sequence[Line], folder: Path) -> list[str]:
 
 def bars(lines: Sequence[Line], group: str) -> dict[str, float]:
     """Return a median for each thing."""
-    keys = ["what"] if group == "threads" else ["skew", "runner"]
-    return {", ".join(case): round(middle(runs, "seconds"), 2) for case, runs in grouped(lines, keys).items()}
+    keys = ["what"] if group == "threads" else [key for key in GROUPS[group][1] if key != "rows"]
+    return {", ".join(map(shown, keys, case)): round(middle(runs, "seconds"), 2)
+            for case, runs in grouped(lines, keys).items()}
 
 
-def series(lines: Sequence[Line], name: str, unit: float) -> dict[str, list[tuple[float, float]]]:
-    """Return for each runner its medians over rows."""
+def series(lines: Sequence[Line], name: str, unit: float, over: str = "rows", step: float = 1
+           ) -> dict[str, list[tuple[float, float]]]:
+    """Return for each runner its medians in units, over rows or another key in steps."""
     found: dict[str, list[tuple[float, float]]] = {}
-    for (runner, rows), runs in grouped(lines, ["runner", "rows"]).items():
-        found.setdefault(runner, []).append((rows, round(middle(runs, name) / unit, 2)))
+    for (runner, at), runs in grouped(lines, ["runner", over]).items():
+        found.setdefault(runner, []).append((at / step, round(middle(runs, name) / unit, 2)))
     return found
 
 
@@ -180,6 +211,8 @@ def page(lines: Sequence[Line], pictures: Sequence[str]) -> str:
                          ("limits", "What the machine can do at best")):
         if found := [line for line in lines if line["group"] == group]:
             parts += ["", f"## {title}", "", single(found)]
+    if any(line["group"] == "limits" for line in lines):
+        parts += ["", "## Our steps against their limits", "", shares(lines)]
     return "\n".join(parts) + "\n"
 
 

@@ -2,9 +2,9 @@
 
     .venv-bench/bin/python bench/large/run.py --work DIR [--groups scale,skew] [--rows 1,10] [--runners polars,duckdb]
 
-Groups: scale (time against rows), workers (1 and 2), memory (what --memory costs), skew (uneven tables), threads (two
-threads against two processes), limits (disk and SQLite by themselves). DIR/measured.jsonl grows by a line a
-measurement; bench/large/results.py makes the page of it.
+Groups: scale (time against rows), workers (1 and 2), memory (what --memory costs), pieces (what --piece-size does),
+skew (uneven tables), threads (two threads against two processes), limits (disk and SQLite by themselves).
+DIR/measured.jsonl grows by a line a measurement; bench/large/results.py makes the page of it.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from bench.large import check, generate, limits, runners, threads
 from bench.large.watch import OK, watch
 
-GROUPS = ("scale", "workers", "memory", "skew", "threads", "limits")
+GROUPS = ("scale", "workers", "memory", "pieces", "skew", "threads", "limits")
 MILLION = 1_000_000
-GIBI = 2**30
+MEBI, GIBI = 2**20, 2**30
 
 
 @dataclass(frozen=True)
 class Case:
-    """One thing that is measured: who, on what. rows in millions; memory in bytes, 0 for the runner's own choice."""
+    """One thing that is measured: who, on what. rows in millions; memory, piece in bytes, 0 for its own choice."""
 
     group: str
     runner: str
@@ -42,6 +42,7 @@ class Case:
     skew: str = "none"
     workers: int = 2
     memory: int = 0
+    piece: int = 0
 
 
 class Bench:
@@ -82,15 +83,17 @@ class Bench:
         table, output = self.table(case.rows, case.skew), self.work / "output"
         shutil.rmtree(output, ignore_errors=True)
         os.sync()  # what an earlier run left to be written is not this one's burden
-        command = runner.command(runners.Order(table, output, case.workers, case.memory or runner.memory))
+        command = runner.command(runners.Order(table, output, case.workers, case.memory or runner.memory, case.piece))
         with tempfile.TemporaryFile() as errors:
             seen = watch(command, runners.environment(), errors, self.timeout, self.ceiling)
         right = self.judged(case, output / runner.databases) if seen.outcome == OK else ""
         if seen.outcome != OK or right:
             self.gone.add(case)
+        kept = sum(each.rows for each in self.right.get((case.rows, case.skew), {}).values())
         self.note({**asdict(case), "round": number, "outcome": right or seen.outcome, "seconds": round(seen.seconds, 3),
                    "cpu": round(seen.cpu, 2), "peak": seen.peak, "private": seen.private, "looks": seen.looks,
-                   "steps": runner.steps(output), "said": "" if seen.outcome == OK else seen.said[-1000:]})
+                   "steps": runner.steps(output), "kept": kept,
+                   "said": "" if seen.outcome == OK else seen.said[-1000:]})
         shutil.rmtree(output, ignore_errors=True)
 
     def judged(self, case: Case, folder: Path) -> str:
@@ -118,8 +121,10 @@ def cases(options: argparse.Namespace) -> Iterator[Case]:
         yield from (Case("workers", name, middle, workers=count) for name in names for count in (1, 2)
                     if name in (runners.OURS, "polars", "duckdb"))
     if "memory" in options.groups and runners.OURS in names:
-        yield from (Case("memory", runners.OURS, rows, memory=size) for rows in {middle, max(options.rows)}
+        yield from (Case("memory", runners.OURS, middle, memory=size)
                     for size in (GIBI // 2, GIBI, 2 * GIBI, 4 * GIBI))
+    if "pieces" in options.groups and runners.OURS in names:
+        yield from (Case("pieces", runners.OURS, middle, piece=size * MEBI) for size in (1, 4, 16, 64, 256))
     if "skew" in options.groups:
         yield from (Case("skew", name, middle, skew) for skew in generate.SKEWS for name in names
                     if name in (runners.OURS, "polars", "duckdb"))

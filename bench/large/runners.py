@@ -19,12 +19,16 @@ MEBI = 2**20
 
 @dataclass(frozen=True)
 class Order:
-    """One piece of work: the table, where to put the result, workers, bytes of memory (0: the runner's own choice)."""
+    """One piece of work: the table, where to put the result, workers, bytes of memory and of a piece.
+
+    Of these 0 is the runner's own choice.
+    """
 
     table: Path
     output: Path
     workers: int = 2
     memory: int = 0
+    piece: int = 0
 
 
 @dataclass(frozen=True)
@@ -65,9 +69,10 @@ def _peer(name: str) -> Callable[[Order], list[str]]:
 
 def _ours(order: Order) -> list[str]:
     python = PROJECT / ".venv" / "bin" / "python"
+    piece = ["--piece-size", str(order.piece)] if order.piece else []
     return [str(python if python.exists() else sys.executable), str(PROJECT / "etl_process.py"), "--source", "table",
             "--input", str(order.table), "--target", "regions", "--workspace", str(order.output), "--workers",
-            str(order.workers), "--memory", f"{(order.memory or 2**30) // MEBI}M", "--no-html", "--quiet"]
+            str(order.workers), "--memory", f"{(order.memory or 2**30) // MEBI}M", "--no-html", "--quiet", *piece]
 
 
 OURS = "world-economies"
