@@ -75,7 +75,8 @@ def test_one_worker_that_is_killed_is_survived_within_the_run(stage: str, at: st
 @pytest.mark.parametrize(("stage", "at"), [(stage, at) for stage, writes in WRITES.items() for at in range(1, writes)])
 def test_killed_at_every_write_of_every_step(stage: str, at: int, table: Path, tmp_path: Path) -> None:
     etl(table, tmp_path, fault={"script": f"{stage}.py", "act": "group", "at": str(at)})
-    assert etl(table, tmp_path)[0] == 0
+    code, told = etl(table, tmp_path)
+    assert code == 0, told
     right(table, tmp_path)
 
 
