@@ -7,7 +7,6 @@ import json
 import os
 import sys
 import traceback
-from pathlib import Path
 from typing import Any
 
 from large.pool import Task, call
@@ -22,7 +21,7 @@ def main() -> None:
     process.prepare()
     with os.fdopen(answers, "wb") as stream:
         for line in sys.stdin.buffer:
-            stream.write((json.dumps({**done(line), "peak": peak_memory()}) + "\n").encode())
+            stream.write((json.dumps({**done(line), "peak": process.peak_memory()}) + "\n").encode())
             stream.flush()
 
 
@@ -45,15 +44,6 @@ def told_of(error: WorldEconomiesError) -> dict[str, str]:
     """Return an error of ours as JSON."""
     return {"kind": type(error).__name__, "what": error.what, "where": error.where, "safe": error.safe,
             "next_command": error.next_command}
-
-
-def peak_memory() -> int:
-    """Return the most bytes this process has held."""
-    try:
-        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-        return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
-    except (OSError, StopIteration):
-        return 0
 
 
 if __name__ == "__main__":
