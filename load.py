@@ -94,7 +94,10 @@ def body(stage: Stage) -> ExitCode:
 
 
 def large_table(stage: Stage, meter: Meter, before: Manifest, origin: Manifest) -> ExitCode:
-    """Make the databases of the regions from sorted parts, each by a worker, and publish them all at once."""
+    """Make the databases of the regions from sorted parts, each by a worker, and publish them all at once.
+
+    Raises CheckpointError where the current run is of a table for them and --target asks for another.
+    """
     import large
     from large import loading
     from large.model import TablePlan

@@ -27,6 +27,7 @@ def cpu_of(*arguments: str) -> tuple[float, int]:
 
 
 def main() -> None:
+    """Print one line a run."""
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 3
     with tempfile.TemporaryDirectory() as folder:
         cpu_of("extract.py", "--source", "bundled", "--workspace", folder, "--quiet")

@@ -76,7 +76,7 @@ def beside(path: Path) -> Iterator[Any]:
 
 
 class _Hashed:
-    """A file being written whose digest is known at its end, without reading it again."""
+    """A file being written whose digest is known at its end, without reading it again; what pyarrow asks of a file."""
 
     closed = False
 
@@ -85,6 +85,7 @@ class _Hashed:
         self.digest, self.bytes = hashlib.sha256(), 0
 
     def write(self, data: Any) -> int:
+        """Write bytes, or any buffer of them; returns how many."""
         view = memoryview(data)
         self.digest.update(view)
         self.bytes += view.nbytes
@@ -92,19 +93,25 @@ class _Hashed:
         return view.nbytes
 
     def tell(self) -> int:
+        """Return how many bytes were written."""
         return self.bytes
 
-    def flush(self) -> None: ...
+    def flush(self) -> None:
+        """Do nothing: the stream below is flushed by who opened it."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Do nothing: the stream below is closed by who opened it."""
 
     def writable(self) -> bool:
+        """Return True."""
         return True
 
     def readable(self) -> bool:
+        """Return False."""
         return False
 
     def seekable(self) -> bool:
+        """Return False: a digest is of bytes in their order."""
         return False
 
 

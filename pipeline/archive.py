@@ -136,7 +136,10 @@ class Archive:
         write_json(self._record_path(record["id"]), record)
 
     def keep(self, document: RawDocument) -> tuple[RawDocument, Record]:
-        """Put the document's bytes into the archive; return it as kept, and its part of the record."""
+        """Put the document's bytes into the archive; return it as kept, and its part of the record.
+
+        Raises ValueError for a document that has neither bytes nor a file.
+        """
         described: Record = {
             "kind": document.kind, "url": redacted(document.url), "fetched_at": document.fetched_at,
             "headers": {name.lower(): redact_text(value) for name, value in document.headers.items()

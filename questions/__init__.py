@@ -34,7 +34,7 @@ OTHERS = ("dataset", "since", "country", "indicator", "by", "tolerance")
 
 
 def percent(text: str) -> float:
-    """Read a number from 0 on."""
+    """Read a number from 0 on. Raises ArgumentTypeError."""
     value = float(text)
     if not 0 <= value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 on")

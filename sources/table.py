@@ -251,7 +251,10 @@ class _File:
                              next_command="the same command without --vintage")
 
     def batches(self) -> Iterator[VintageBatch]:
-        """Yield the file's batches, oldest vintage first; the rows that cannot be read go with the first."""
+        """Yield the file's batches, oldest vintage first; the rows that cannot be read go with the first.
+
+        Raises UsageError for a --vintage that is no label or contradicts the file.
+        """
         if self.columns.vintage >= 0:
             labels = self._labels()
             self._refuse_other_vintage(list(labels))

@@ -279,7 +279,7 @@ def _holds(db: sqlite3.Connection, row: Sequence[Any]) -> bool:
 
 @contextlib.contextmanager
 def named(path: Path) -> Iterator[None]:
-    """Turn what SQLite and ADBC refuse into a sentence for a person."""
+    """Turn what SQLite and ADBC refuse into a sentence for a person: DiskFull or TargetRefused."""
     try:
         yield
     except sqlite3.Error as error:
@@ -352,7 +352,7 @@ def queried(path: Path, asked: Callable[[sqlite3.Connection], Any]) -> Any:
 
 
 def picture_of(db: sqlite3.Connection) -> dict[str, Any]:
-    """Return what a database says of itself: region, rows, vintage, channel, run_id."""
+    """Return what a database says of itself: region, rows, vintage, channel, run_id. Raises sqlite3.Error."""
     cursor = db.execute(statement("picture"))
     row = cursor.fetchone()
     if row is None:
