@@ -2,62 +2,27 @@
 
 from __future__ import annotations
 
-import argparse
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import date
 from difflib import get_close_matches
-from typing import Any
 
 from history import asof
 from history.asof import Edition
 from history.calendar import weo_label
 from history.model import OBSERVED, Vintage
 from pipeline import staging
-from pipeline.errors import CheckpointError, TargetRefused, UsageError
+from pipeline.errors import CheckpointError, UsageError
+from questions import Asked
 from rules.identity import REGIONS, Country
 from rules.indicators import INDICATORS, MAIN
-from targets import BaseTarget, Row
-from utils import PROJECT, Workspace
+from targets import Row
 
 MOST = 25  # rows that people are shown of a long table
 SAFE = "nothing was changed"
 EMPTY = "python etl_process.py"
 A_COUNTRY = "a code of three letters, or a name"
 STATUS = {1: "forecast", 0: "actual", None: ""}
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A question: the database it is asked of, and the options of report.py."""
-
-    target: BaseTarget
-    workspace: Workspace
-    options: argparse.Namespace
-
-    def query(self, name: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
-        """Return the rows of sql/queries/NAME.sql."""
-        return self.target.query(name, parameters or {})
-
-    @property
-    def for_people(self) -> bool:
-        """Whether a person reads the answer, who wants no thousand rows."""
-        return self.options.format in ("table", "markdown")
-
-
-def require_schema(target: BaseTarget, workspace: Workspace) -> None:
-    """Refuse a database of another version of the project. Raises CheckpointError for an older one, TargetRefused."""
-    rows = [row for row in target.query("schema", {}) if row["version"]]  # 0: a file of the user's own
-    newest = max(int(path.name.partition("_")[0]) for path in (PROJECT / "sql" / "migrations").glob("[0-9]*.sql"))
-    version = rows[0]["version"] if rows else newest
-    if version < newest:
-        raise CheckpointError(f"The database has schema {version}, this program reads schema {newest}: a load brings "
-                              "it up to date", where=str(workspace.database), safe=SAFE, next_command="python load.py")
-    if version > newest:
-        raise TargetRefused(f"The database has schema {version}, this program knows {newest}",
-                            where=str(workspace.database), safe=SAFE,
-                            next_command="update World Economies, or choose another --workspace")
 
 
 def dataset(asked: Asked) -> str:
@@ -213,16 +178,14 @@ def known_country(text: str, option: str) -> Country:
                      next_command=f"python report.py {option.format(example)}   # {A_COUNTRY}")
 
 
-def region(text: str) -> str | None:
-    """Return a region as the project writes it, None for none. Raises UsageError naming the regions there are."""
-    return among(text, REGIONS) if text else None
+def region(text: str, regions: Iterable[str] = REGIONS) -> str | None:
+    """Return a region as it is written among these, None for "", which means all.
 
-
-def among(text: str, regions: Iterable[str]) -> str:
-    """Return a region as it is written among these. Raises UsageError naming them, and the closest to be typed."""
+    Raises UsageError naming those there are, and the closest to be typed.
+    """
     written = {each.lower(): each for each in sorted(regions)}
-    if text.lower() in written:
-        return written[text.lower()]
+    if not text or text.lower() in written:
+        return written.get(text.lower())
     near = get_close_matches(text.lower(), written, 1, 0.0)
     raise UsageError(f"There is no region named {text!r}; there are {', '.join(written.values())}", safe=SAFE,
                      next_command=f"python report.py --region {shlex.quote(written[near[0]])}" if near else "")

@@ -22,7 +22,8 @@ from typing import Any
 from history.model import Vintage
 from pipeline import staging
 from pipeline.errors import CheckpointError, TargetRefused, UsageError
-from questions._held import SAFE, among
+from questions import _held
+from questions._held import SAFE
 from questions.picture import REGION_HEADS, rounded
 from reports.tables import Report, Row, Table
 from rules.identity import REGIONS
@@ -66,8 +67,7 @@ class Wanted:
     @classmethod
     def of(cls, options: argparse.Namespace) -> Wanted:
         """Read the options. Raises UsageError for an unknown region."""
-        region = among(options.region, REGIONS) if options.region else None
-        return cls(options.min_gdp, options.top, options.year, region)
+        return cls(options.min_gdp, options.top, options.year, _held.region(options.region))
 
     def text(self, name: str) -> str:
         """Return a statement of sql/regions/, with its condition on the year where one is asked."""
