@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.checkpoints import Part
 from pipeline.errors import CheckpointError
 from utils import disk_full_named, sha256_file, sha256_text
 
@@ -148,9 +147,3 @@ def damaged(path: Path, step: str, what: str) -> CheckpointError:
     """Return the error for a piece that cannot be used."""
     return CheckpointError(f"A checkpoint of {step} is damaged: {path.name} {what}", where=str(path),
                            safe="the databases are as they were", next_command=f"python {step}.py")
-
-
-def part_of(folder: str, told: Told, rows: int) -> Part:
-    """Return the one file of a piece as a part of a manifest; folder: relative to the workspace."""
-    (name, (digest, size)), = told["files"].items()
-    return Part(f"{folder}/{name}", digest, size, rows)

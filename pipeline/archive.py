@@ -19,7 +19,7 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -86,12 +86,6 @@ class Archive:
         entry = Entry(self, source, dataset)
         yield entry
         entry.close()
-
-    def store(self, source: str, documents: Iterable[RawDocument], dataset: str = "") -> tuple[str, list[RawDocument]]:
-        """Keep all documents as one entry, each before the next is fetched; return its id and them as kept."""
-        with self.entry(source, dataset) as entry:
-            kept = [entry.add(document) for document in documents]
-        return entry.id, kept
 
     def drop_duplicate_body(self, entry_id: str, same_as_id: str) -> list[Path]:
         """Remove the bodies of an entry whose figures are those of another, and return what was removed.
