@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import sys
@@ -11,7 +10,8 @@ from typing import Any
 
 from large.pool import Task, call
 from pipeline import process
-from pipeline.errors import DiskFull, WorldEconomiesError
+from pipeline.errors import WorldEconomiesError
+from utils import full_disk
 
 
 def main() -> None:
@@ -31,13 +31,9 @@ def done(line: bytes) -> dict[str, Any]:
         return {"result": call(Task(**json.loads(line)))}
     except WorldEconomiesError as error:
         return {"error": told_of(error)}
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return {"error": told_of(DiskFull(f"The disk is full ({error.strerror})", where=str(error.filename or ""),
-                                            safe="nothing half-written is left; earlier results are as they were"))}
-        return {"traceback": traceback.format_exc()}
-    except Exception:  # noqa: BLE001  the last fence of this process: the stage tells it
-        return {"traceback": traceback.format_exc()}
+    except Exception as error:  # noqa: BLE001  the last fence of this process: the stage tells it
+        full = full_disk(error)
+        return {"error": told_of(full)} if full else {"traceback": traceback.format_exc()}
 
 
 def told_of(error: WorldEconomiesError) -> dict[str, str]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Sequence
-from datetime import date
 from difflib import get_close_matches
 
 from history import asof
 from history.asof import Edition
-from history.calendar import weo_label
+from history.calendar import iso_day, weo_label
 from history.model import OBSERVED, Vintage
 from pipeline import staging
 from pipeline.errors import CheckpointError, UsageError
@@ -78,8 +77,8 @@ def edition_of(row: Row) -> Edition:
 def edition(asked: Asked, known: Sequence[Edition], text: str, option: str) -> Edition:
     """Return the vintage that a label or a date means. Raises UsageError naming the nearest, the first, the last."""
     text = text.strip()
-    if asof.is_day(text) and not is_date(text):
-        days = [f"{text[:8]}{day}" for day in (30, 29, 28) if is_date(f"{text[:8]}{day}")]
+    if asof.is_day(text) and not iso_day(text):
+        days = [f"{text[:8]}{day}" for day in (30, 29, 28) if iso_day(f"{text[:8]}{day}")]
         raise UsageError(f"{option} {text}: the calendar has no such day", safe=SAFE,
                          next_command=f"python report.py {option} {[*days, f'{text[:4]}-12-31'][0]}")
     if found := asof.find(known, text) or asof.find(known, month_in_words(text)):
@@ -105,15 +104,6 @@ def elsewhere(asked: Asked, name: str, text: str, option: str) -> None:
         other = rows[0]["dataset"]
         raise UsageError(f"{name} has no vintage {text!r}; {other} has it", safe=SAFE,
                          next_command=f"python report.py {option} {shlex.quote(text)} --dataset {shlex.quote(other)}")
-
-
-def is_date(text: str) -> bool:
-    """Tell whether the calendar has a day that is written as one."""
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
 
 
 def month_in_words(text: str) -> str:
