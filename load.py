@@ -105,7 +105,7 @@ def large_table(stage: Stage, meter: Meter, before: Manifest, origin: Manifest) 
     from targets._regional import Facts
     from targets.regions import Target
 
-    table, vintage = before.facts["table"], Vintage(**before.facts["batches"][0]["vintage"])
+    table, vintage = before.facts["table"], staging.vintage_of(before)
     if stage.options.target != large.REGIONS:
         raise CheckpointError("The current run is of a table for the regional databases",
                               where=str(stage.workspace.runs),

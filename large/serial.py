@@ -33,7 +33,7 @@ def read_serially(document: RawDocument, layout: Layout, name: str, piece_bytes:
             packed.read(layout.header_ends)
             source, waiting = packed, b""
         else:
-            source = _as_utf8(packed, layout.encoding)
+            source = _utf8_stream(packed, layout.encoding)
             _, waiting = head_of(source, layout.header_lines)
             layout = replace(layout, encoding="utf-8")
         yield from _pieces(source, waiting, layout, name, piece_bytes)
@@ -113,7 +113,7 @@ class _Stream(io.RawIOBase):
         return count
 
 
-def _as_utf8(source: BinaryIO, encoding: str) -> BinaryIO:
+def _utf8_stream(source: BinaryIO, encoding: str) -> BinaryIO:
     """Return a text of any encoding as a stream of UTF-8."""
     text = io.TextIOWrapper(source, encoding, errors_of(encoding), newline="")
     return io.BufferedReader(_Stream(b"", lambda size: text.read(size).encode()), STEP)

@@ -70,8 +70,7 @@ def editions(asked: Asked, name: str) -> list[Edition]:
 
 def edition_of(row: Row) -> Edition:
     """Return a row of editions.sql."""
-    vintage = Vintage(row["dataset"], row["label"], row["published"], row["updated"], row["dating"])
-    return Edition(vintage, row["vintage"], bool(row["own_years"]), row["channel"])
+    return Edition(Vintage.of_row(row), row["vintage"], bool(row["own_years"]), row["channel"])
 
 
 def edition(asked: Asked, known: Sequence[Edition], text: str, option: str) -> Edition:

@@ -11,7 +11,7 @@ import argparse
 import heapq
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
@@ -206,7 +206,7 @@ def _told(bases: Sequence[Base], wanted: Wanted, *, for_people: bool) -> Answer:
     small, first = held <= SMALL, bases[0]
     most = wanted.top or SMALL if small else min(wanted.top or MOST, MOST)
     rows = list(_records(bases, wanted, most)) if small or for_people else []
-    vintage = staging.described(_vintage(first.told), first.told["channel"])
+    vintage = staging.described(Vintage.of_row(first.told), first.told["channel"])
     title = vintage + (f", {wanted.year}" if wanted.year else "") if first.told["dataset"] else "no GDP yet"
     screen = rows[:MOST] if for_people else []
     told = _tables(bases, wanted, screen, title, "economies" if _is_picture(first.columns) else "records")
@@ -237,10 +237,6 @@ def _tables(bases: Sequence[Base], wanted: Wanted, shown: Sequence[Row], title: 
 def _is_picture(columns: Sequence[str]) -> bool:
     """Tell whether there is a row an economy, and not many."""
     return set(columns[3:]) == {each.name for each in PICTURE_COLUMNS}
-
-
-def _vintage(told: Mapping[str, Any]) -> Vintage:
-    return Vintage(told["dataset"], told["label"], told["published"], told["updated"], told["dating"])
 
 
 def _heads(columns: Sequence[str]) -> dict[str, str]:
