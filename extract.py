@@ -188,7 +188,10 @@ def name_unfinished(stage: Stage, before: Manifest | None) -> None:
 
 
 def fetch(stage: Stage, request: Request, archive: Archive, before: Manifest | None) -> Fetched:
-    """Fetch, archive and stage from the source asked for, with auto from the first that gives figures."""
+    """Fetch, archive and stage from the source asked for, with auto from the first that gives figures.
+
+    Raises SourceUnreachable where none does, naming what each said.
+    """
     if request.source != options.AUTO:
         chosen = stage.options
         with Http(timeout=chosen.timeout, retries=chosen.retries, total=chosen.timeout * WHOLE_ANSWER,
@@ -218,7 +221,7 @@ def recalled(stage: Stage, archive: Archive) -> Recalled | None:
 
 
 def fetch_one(stage: Stage, request: Request, archive: Archive, http: Http, before: Manifest | None) -> Fetched:
-    """Fetch one source into the archive and, unless its answer is the one of `before`, stage it."""
+    """Fetch one source into the archive and, unless its answer is the one of `before`, stage it. Raises SourceError."""
     source = sources.open_source(request.source)
     started(stage, f"asking {request.source}" if not request.inputs else f"reading {len(request.inputs)} file(s)")
     with archive.entry(request.source) as entry:

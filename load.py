@@ -94,7 +94,10 @@ def body(stage: Stage) -> ExitCode:
 
 
 def large_table(stage: Stage, meter: Meter, before: Manifest, origin: Manifest) -> ExitCode:
-    """Make the databases of the regions from sorted parts, each by a worker, and publish them all at once."""
+    """Make the databases of the regions from sorted parts, each by a worker, and publish them all at once.
+
+    Raises CheckpointError where the current run is of a table for them and --target asks for another.
+    """
     import large
     from large import loading
     from large.model import TablePlan
@@ -102,7 +105,7 @@ def large_table(stage: Stage, meter: Meter, before: Manifest, origin: Manifest) 
     from targets._regional import Facts
     from targets.regions import Target
 
-    table, vintage = before.facts["table"], Vintage(**before.facts["batches"][0]["vintage"])
+    table, vintage = before.facts["table"], staging.vintage_of(before)
     if stage.options.target != large.REGIONS:
         raise CheckpointError("The current run is of a table for the regional databases",
                               where=str(stage.workspace.runs),

@@ -18,8 +18,7 @@ from pipeline import checkpoints, options, plan
 from pipeline.checkpoints import Meter, Part
 from pipeline.errors import CheckpointError, ExitCode, UsageError
 from pipeline.stage import Stage, finished, run_stage, started
-from questions import picture
-from questions._held import Asked, require_schema
+from questions import Asked, picture
 from reports.tables import Report, rendered
 from targets import BaseTarget, open_target
 from utils import Parser, Workspace, add_common_options, utc_now
@@ -92,8 +91,9 @@ def has_regions(workspace: Workspace) -> bool:
 
 def ask(stage: Stage, target: BaseTarget) -> Asked:
     """Return the database with what is asked of it. Raises CheckpointError, TargetRefused for another schema."""
-    require_schema(target, stage.workspace)
-    return Asked(target, stage.workspace, stage.options)
+    asked = Asked(target, stage.workspace, stage.options)
+    questions.require_schema(asked)
+    return asked
 
 
 def shown(stage: Stage, target: BaseTarget) -> tuple[int, int, list[Part]]:

@@ -126,15 +126,26 @@ def log_time(seconds: float) -> str:
 # --- files --------------------------------------------------------------------------------------------------------
 
 
+def full_disk(error: BaseException, path: Path | None = None) -> DiskFull | None:
+    """Return "no space left" and "quota exceeded" as an error of ours, None for any other.
+
+    path: what was being written, where that is known.
+    """
+    if not isinstance(error, OSError) or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return None
+    what = f"while writing {path.name}" if path else f"({error.strerror})"
+    return DiskFull(f"The disk is full {what}", where=str(path or error.filename or ""),
+                    safe="nothing half-written is left; earlier results are as they were")
+
+
 @contextlib.contextmanager
 def disk_full_named(path: Path) -> Iterator[None]:
-    """Turn "no space left" and "quota exceeded" while writing `path` into DiskFull."""
+    """Turn a full disk while writing `path` into DiskFull."""
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull(f"The disk is full while writing {path.name}", where=str(path),
-                           safe="nothing half-written is left; earlier results are as they were") from error
+        if full := full_disk(error, path):
+            raise full from error
         raise
 
 

@@ -8,21 +8,18 @@ Every figure is the median of the rounds; what is compared alternates within a r
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from statistics import median
-
-from tabulate import tabulate
 
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
 from bench.bench_run import run  # noqa: E402  the path comes first
+from bench.rounds import Case, headline, overview, right, rounds  # noqa: E402
 
 OLDER = ("2021-04", "2021-10", "2022-04", "2022-10", "2023-04", "2023-10", "2024-04", "2024-10", "2025-04")
 NEW = ["--source", "bundled", "--vintage", "2025-10"]
@@ -60,14 +57,12 @@ def one_round() -> dict[str, float]:
     return found
 
 
-def overview(rounds: Sequence[dict[str, float]]) -> str:
-    """Return the table: median, fastest, slowest, aim."""
+def cases(found: Sequence[dict[str, float]]) -> Iterator[Case]:
+    """Yield every case with its seconds in each round, and its aim."""
     aims = {"the bundle from nothing": 5.0, "what history costs it": 1.5} | {
         f"report.py {question}": aim for question, aim in QUESTIONS.items() if aim}
-    rows = [[name, *(f"{of([each[name] for each in rounds]):.2f}" for of in (median, min, max)),
-             f"{aims[name]:g}" if name in aims else ""] for name in rounds[0]]
-    return tabulate(rows, headers=["case", "median s", "fastest", "slowest", "aim"], disable_numparse=True,
-                    colalign=("left", *["right"] * 4))
+    for name in found[0]:
+        yield name, [each[name] for each in found], aims.get(name)
 
 
 def panel(file: Path) -> str:
@@ -78,8 +73,7 @@ def panel(file: Path) -> str:
     rows = [[stage, f"{told['rows_out'] or 0:,}", f"{told['seconds']:.1f}", f"{told['peak_memory'] / 2**20:.0f} MiB"]
             for stage, told in measured.stages.items()]
     rows.append(["all", "", f"{measured.seconds:.1f}", ""])
-    return tabulate(rows, headers=["the panel", "rows out", "seconds", "peak memory"], disable_numparse=True,
-                    colalign=("left", *["right"] * 3))
+    return right(rows, ["the panel", "rows out", "seconds", "peak memory"])
 
 
 def main() -> int:
@@ -88,12 +82,8 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5, help="of every case (default: 5)")
     parser.add_argument("--panel", type=Path, help="the panel as Parquet; measured once")
     options = parser.parse_args()
-    rounds = []
-    for number in range(options.rounds):
-        print(f"round {number + 1} of {options.rounds} …", file=sys.stderr)
-        rounds.append(one_round())
-    print(f"{os.cpu_count()} processors, Python {sys.version.split()[0]}, {sys.platform}; "
-          f"medians of {options.rounds} rounds\n\n{overview(rounds)}")
+    found = [one_round() for _ in rounds(options.rounds)]
+    print(f"{headline(options.rounds)}\n\n{overview(cases(found))}")
     if options.panel:
         print(f"\n{panel(options.panel)}")
     return 0

@@ -22,12 +22,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tabulate import tabulate
-
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
-from tests import synthetic  # noqa: E402  the path comes first
+from bench.rounds import headline, overview, right, rounds  # noqa: E402  the path comes first
+from tests import synthetic  # noqa: E402
 from tests.server import Server  # noqa: E402
 
 STAGES = ("extract", "transform", "load", "report")
@@ -85,17 +84,11 @@ def measure(case: Case) -> None:
     assert not ran, f"{case.name}: the second run did work: {ran}"
 
 
-def overview(cases: Sequence[Case]) -> str:
-    """Return the table of all cases: median, fastest and slowest, and the aim."""
-    rows = []
+def in_seconds(cases: Sequence[Case]) -> Iterator[tuple[str, list[float], float | None]]:
+    """Yield every case with its seconds in each round, and its aim; then the same of its second run."""
     for case in cases:
-        again = f"{case.name}, nothing to do"
-        for name, measured, aim in ((case.name, case.rounds, case.aim), (again, case.again, case.aim_again)):
-            seconds = [each.seconds for each in measured]
-            rows.append([name, f"{median(seconds):.2f}", f"{min(seconds):.2f}", f"{max(seconds):.2f}",
-                         "" if aim is None else f"{aim:g}"])
-    return tabulate(rows, headers=["case", "median s", "fastest", "slowest", "aim"], disable_numparse=True,
-                    colalign=("left", *["right"] * 4))
+        yield case.name, [each.seconds for each in case.rounds], case.aim
+        yield f"{case.name}, nothing to do", [each.seconds for each in case.again], case.aim_again
 
 
 def stages(cases: Sequence[Case]) -> str:
@@ -107,8 +100,7 @@ def stages(cases: Sequence[Case]) -> str:
             rows.append([case.name if stage == STAGES[0] else "", stage, f"{told[0]['rows_out'] or 0:,}",
                          *(f"{median(each[name] for each in told):.2f}" for name in ("seconds", "cpu_seconds")),
                          f"{median(each['peak_memory'] for each in told) / 2**20:.0f} MiB"])
-    return tabulate(rows, headers=["case", "stage", "rows out", "seconds", "processor s", "peak memory"],
-                    disable_numparse=True, colalign=("left", "left", *["right"] * 4))
+    return right(rows, ["case", "stage", "rows out", "seconds", "processor s", "peak memory"], names=2)
 
 
 @contextmanager
@@ -134,7 +126,7 @@ def make_run() -> str:
             begun = time.perf_counter()
             subprocess.run(command, cwd=copy, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             rows.append([name, f"{time.perf_counter() - begun:.2f}"])
-    return tabulate(rows, headers=["", "seconds"], disable_numparse=True, colalign=("left", "right"))
+    return right(rows, ["", "seconds"])
 
 
 def main() -> int:
@@ -144,12 +136,10 @@ def main() -> int:
     parser.add_argument("--make-run", action="store_true", help="time the first and second `make run` too")
     options = parser.parse_args()
     with cases() as measured:
-        for number in range(options.rounds):
-            print(f"round {number + 1} of {options.rounds} …", file=sys.stderr)
+        for _ in rounds(options.rounds):
             for case in measured:
                 measure(case)
-    print(f"{os.cpu_count()} processors, Python {sys.version.split()[0]}, {sys.platform}; "
-          f"medians of {options.rounds} rounds\n\n{overview(measured)}\n\n{stages(measured)}")
+    print(f"{headline(options.rounds)}\n\n{overview(in_seconds(measured))}\n\n{stages(measured)}")
     if options.make_run:
         print(f"\n{make_run()}")
     return 0

@@ -141,9 +141,13 @@ def first_day(label: str) -> str:
 
     Returns "" for a label that is no date, such as "v2", or "2024-25" for a season.
     """
-    day = f"{label}-01-01"[:10] if _DATED_LABEL.fullmatch(label) else ""
+    return iso_day(f"{label}-01-01"[:10]) if _DATED_LABEL.fullmatch(label) else ""
+
+
+def iso_day(text: str) -> str:
+    """Return a day as ISO writes it, "2025-02-28"; "" for a text that is none, or a day that the calendar has not."""
     try:
-        return date.fromisoformat(day).isoformat()
+        return date.fromisoformat(text).isoformat()
     except ValueError:
         return ""
 

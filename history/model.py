@@ -7,7 +7,9 @@ a channel only how they came.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 STATED = "stated"  # the publisher names the edition or its date
 GIVEN = "given"  # the user named it with --vintage
@@ -32,6 +34,11 @@ class Vintage:
     published: str = ""
     updated: str = ""
     dating: str = STATED
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, Any]) -> Vintage:
+        """Return the vintage of a row of the database, of which a query may leave `dating` out. Raises KeyError."""
+        return cls(row["dataset"], row["label"], row["published"], row["updated"], row.get("dating", STATED))
 
     @property
     def key(self) -> str:

@@ -135,7 +135,3 @@ class Economies:
     def names(self) -> list[str]:
         """The name of each."""
         return [country.name for country in self.known]
-
-    def of_region(self, region: str) -> list[Country]:
-        """Return those of a region."""
-        return [country for country in self.known if country.region == region]

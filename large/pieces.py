@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.checkpoints import Part
 from pipeline.errors import CheckpointError
 from utils import disk_full_named, sha256_file, sha256_text
 
@@ -76,7 +75,7 @@ def beside(path: Path) -> Iterator[Any]:
 
 
 class _Hashed:
-    """A file being written whose digest is known at its end, without reading it again."""
+    """A file being written whose digest is known at its end, without reading it again; what pyarrow asks of a file."""
 
     closed = False
 
@@ -85,6 +84,7 @@ class _Hashed:
         self.digest, self.bytes = hashlib.sha256(), 0
 
     def write(self, data: Any) -> int:
+        """Write bytes, or any buffer of them; returns how many."""
         view = memoryview(data)
         self.digest.update(view)
         self.bytes += view.nbytes
@@ -92,19 +92,25 @@ class _Hashed:
         return view.nbytes
 
     def tell(self) -> int:
+        """Return how many bytes were written."""
         return self.bytes
 
-    def flush(self) -> None: ...
+    def flush(self) -> None:
+        """Do nothing: the stream below is flushed by who opened it."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Do nothing: the stream below is closed by who opened it."""
 
     def writable(self) -> bool:
+        """Return True."""
         return True
 
     def readable(self) -> bool:
+        """Return False."""
         return False
 
     def seekable(self) -> bool:
+        """Return False: a digest is of bytes in their order."""
         return False
 
 
@@ -141,9 +147,3 @@ def damaged(path: Path, step: str, what: str) -> CheckpointError:
     """Return the error for a piece that cannot be used."""
     return CheckpointError(f"A checkpoint of {step} is damaged: {path.name} {what}", where=str(path),
                            safe="the databases are as they were", next_command=f"python {step}.py")
-
-
-def part_of(folder: str, told: Told, rows: int) -> Part:
-    """Return the one file of a piece as a part of a manifest; folder: relative to the workspace."""
-    (name, (digest, size)), = told["files"].items()
-    return Part(f"{folder}/{name}", digest, size, rows)

@@ -7,7 +7,7 @@ reads the rest.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, BinaryIO
 
@@ -33,7 +33,7 @@ def read_serially(document: RawDocument, layout: Layout, name: str, piece_bytes:
             packed.read(layout.header_ends)
             source, waiting = packed, b""
         else:
-            source = io.BufferedReader(_Recoded(packed, layout.encoding), STEP)
+            source = _utf8_stream(packed, layout.encoding)
             _, waiting = head_of(source, layout.header_lines)
             layout = replace(layout, encoding="utf-8")
         yield from _pieces(source, waiting, layout, name, piece_bytes)
@@ -46,13 +46,13 @@ def _pieces(source: BinaryIO, waiting: bytes, layout: Layout, name: str, piece_b
         data = waiting + block
         end = _last_record_end(data) if block else len(data)
         if data and (not end and len(data) > piece_bytes + LONGEST_RECORD):
-            yield from _by_csv_module(_Joined(data, source), layout, name, line, piece_bytes)
+            yield from _by_csv_module(_Stream(data, source.read), layout, name, line, piece_bytes)
             return
         if end:
             try:
                 piece = read_piece(data[:end], layout, line, name)
             except Untrusted:
-                yield from _by_csv_module(_Joined(data, source), layout, name, line, piece_bytes)
+                yield from _by_csv_module(_Stream(data, source.read), layout, name, line, piece_bytes)
                 return
             yield piece
             line += piece.lines
@@ -93,45 +93,27 @@ def _by_csv_module(source: io.RawIOBase, layout: Layout, name: str, line: int, p
     yield numbered(rows, layout, line, bad)
 
 
-class _Bytes(io.RawIOBase):
-    """Bytes that something yields, as a stream; some are there from the begin."""
+class _Stream(io.RawIOBase):
+    """Bytes that were read already, then what `more` answers: asked for about so many bytes, none at the end."""
 
-    def __init__(self, waiting: bytes) -> None:
-        self._waiting = memoryview(waiting)
+    def __init__(self, waiting: bytes, more: Callable[[int], bytes]) -> None:
+        self._waiting, self._more = memoryview(waiting), more
 
     def readable(self) -> bool:
+        """Return True, as io asks for."""
         return True
 
-    def more(self, size: int) -> bytes:
-        """Return the next bytes, about so many; none at the end."""
-        raise NotImplementedError
-
     def readinto(self, buffer: Any) -> int:
+        """Fill a buffer from its start and return how many bytes, 0 at the end."""
         if not self._waiting:
-            self._waiting = memoryview(self.more(len(buffer)))
+            self._waiting = memoryview(self._more(len(buffer)))
         count = min(len(buffer), len(self._waiting))
         buffer[:count] = self._waiting[:count]
         self._waiting = self._waiting[count:]
         return count
 
 
-class _Joined(_Bytes):
-    """Bytes that were read already, and the stream that they are of."""
-
-    def __init__(self, waiting: bytes, source: BinaryIO) -> None:
-        super().__init__(waiting)
-        self._source = source
-
-    def more(self, size: int) -> bytes:
-        return self._source.read(size)
-
-
-class _Recoded(_Bytes):
-    """A text of any encoding as UTF-8."""
-
-    def __init__(self, source: BinaryIO, encoding: str) -> None:
-        super().__init__(b"")
-        self._text = io.TextIOWrapper(source, encoding, errors_of(encoding), newline="")
-
-    def more(self, size: int) -> bytes:
-        return self._text.read(size).encode()
+def _utf8_stream(source: BinaryIO, encoding: str) -> BinaryIO:
+    """Return a text of any encoding as a stream of UTF-8."""
+    text = io.TextIOWrapper(source, encoding, errors_of(encoding), newline="")
+    return io.BufferedReader(_Stream(b"", lambda size: text.read(size).encode()), STEP)

@@ -38,7 +38,7 @@ class Settings:
 
 
 def size(text: str) -> int:
-    """Read a number of bytes: "1G", "512M", "1048576"."""
+    """Read a number of bytes: "1G", "512M", "1048576". Raises ArgumentTypeError."""
     found = re.fullmatch(r"([0-9]{1,12})(?:([KMGT])(?:i?B)?)?", text.strip(), re.IGNORECASE)
     if not found or not int(found[1]):
         raise argparse.ArgumentTypeError(f"{text!r} is no size, e.g. 512M or 1G")
@@ -46,7 +46,7 @@ def size(text: str) -> int:
 
 
 def sample(text: str) -> str:
-    """Read "1%" or "10000"; "" is no sample."""
+    """Read "1%" or "10000"; "" is no sample. Raises ArgumentTypeError."""
     if not text:
         return ""
     share = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)%", text.strip())

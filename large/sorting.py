@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SAMPLED_TEXT = 64  # characters of a text that are sampled: a megabyte of it would tell no more
-PARTED, LAST, SORTED = "parted", "last", "sorted"
 Boundary = Sequence[Any]  # (region,) where a region begins, else (region, cents, country, year, further …)
 
 

@@ -34,6 +34,7 @@ from large.settings import MIB
 from large.transforming import WORK
 from pipeline import errors
 from pipeline.errors import DiskFull, TargetUnreachable, UsageError, WorldEconomiesError
+from pipeline.process import peak_memory
 from utils import PROJECT
 
 LOCAL = "local[*]"
@@ -75,7 +76,7 @@ class SparkPool(Pool):
     @property
     def peak_memory(self) -> int:
         """The most that each Python process and the driver's Java held, summed: bytes."""
-        return sum(self._of_processes.values()) + (_peak_of(self._java.pid) if self._java else 0)
+        return sum(self._of_processes.values()) + (peak_memory(self._java.pid) if self._java else 0)
 
     def __enter__(self) -> SparkPool:
         with contextlib.ExitStack() as stack:
@@ -207,7 +208,7 @@ class SparkPool(Pool):
 
 def answered(line: bytes) -> dict[str, Any]:
     """Do one task; every exception becomes an answer."""
-    from large.worker import done, peak_memory
+    from large.worker import done
 
     return {**done(line), "peak": peak_memory(), "process": f"{socket.gethostname()} {os.getpid()}"}
 
@@ -328,14 +329,6 @@ def _end(gateway: Any) -> None:
         gateway.proc.kill()
         gateway.proc.wait()
     SparkContext._gateway = SparkContext._jvm = None
-
-
-def _peak_of(process: int) -> int:
-    try:
-        status = Path(f"/proc/{process}/status").read_text(encoding="ascii", errors="replace")
-        return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
-    except (OSError, StopIteration):
-        return 0
 
 
 def _end_of(path: Path) -> str:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import sys
 import traceback
-from pathlib import Path
 from typing import Any
 
 from large.pool import Task, call
 from pipeline import process
-from pipeline.errors import DiskFull, WorldEconomiesError
+from pipeline.errors import WorldEconomiesError
+from utils import full_disk
 
 
 def main() -> None:
@@ -22,7 +21,7 @@ def main() -> None:
     process.prepare()
     with os.fdopen(answers, "wb") as stream:
         for line in sys.stdin.buffer:
-            stream.write((json.dumps({**done(line), "peak": peak_memory()}) + "\n").encode())
+            stream.write((json.dumps({**done(line), "peak": process.peak_memory()}) + "\n").encode())
             stream.flush()
 
 
@@ -32,28 +31,15 @@ def done(line: bytes) -> dict[str, Any]:
         return {"result": call(Task(**json.loads(line)))}
     except WorldEconomiesError as error:
         return {"error": told_of(error)}
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return {"error": told_of(DiskFull(f"The disk is full ({error.strerror})", where=str(error.filename or ""),
-                                            safe="nothing half-written is left; earlier results are as they were"))}
-        return {"traceback": traceback.format_exc()}
-    except Exception:  # noqa: BLE001  the last fence of this process: the stage tells it
-        return {"traceback": traceback.format_exc()}
+    except Exception as error:  # noqa: BLE001  the last fence of this process: the stage tells it
+        full = full_disk(error)
+        return {"error": told_of(full)} if full else {"traceback": traceback.format_exc()}
 
 
 def told_of(error: WorldEconomiesError) -> dict[str, str]:
     """Return an error of ours as JSON."""
     return {"kind": type(error).__name__, "what": error.what, "where": error.where, "safe": error.safe,
             "next_command": error.next_command}
-
-
-def peak_memory() -> int:
-    """Return the most bytes this process has held."""
-    try:
-        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-        return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
-    except (OSError, StopIteration):
-        return 0
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -87,12 +87,6 @@ class Archive:
         yield entry
         entry.close()
 
-    def store(self, source: str, documents: Iterable[RawDocument], dataset: str = "") -> tuple[str, list[RawDocument]]:
-        """Keep all documents as one entry, each before the next is fetched; return its id and them as kept."""
-        with self.entry(source, dataset) as entry:
-            kept = [entry.add(document) for document in documents]
-        return entry.id, kept
-
     def drop_duplicate_body(self, entry_id: str, same_as_id: str) -> list[Path]:
         """Remove the bodies of an entry whose figures are those of another, and return what was removed.
 
@@ -136,7 +130,10 @@ class Archive:
         write_json(self._record_path(record["id"]), record)
 
     def keep(self, document: RawDocument) -> tuple[RawDocument, Record]:
-        """Put the document's bytes into the archive; return it as kept, and its part of the record."""
+        """Put the document's bytes into the archive; return it as kept, and its part of the record.
+
+        Raises ValueError for a document that has neither bytes nor a file.
+        """
         described: Record = {
             "kind": document.kind, "url": redacted(document.url), "fetched_at": document.fetched_at,
             "headers": {name.lower(): redact_text(value) for name, value in document.headers.items()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import resource
-import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import CheckpointError
+from pipeline.process import peak_memory
 from utils import Workspace, atomic_file, sha256_file, sha256_text, utc_now, write_json
 
 SCHEMA_VERSION = 1
@@ -91,19 +91,8 @@ class Meter:
     def manifest(self, **content: Any) -> Manifest:
         """Return a manifest with the times and the memory filled in."""
         usage = resource.getrusage(resource.RUSAGE_SELF)
-        return Manifest(**content, started=self.started, ended=utc_now(), peak_memory=_peak_memory(usage.ru_maxrss),
+        return Manifest(**content, started=self.started, ended=utc_now(), peak_memory=peak_memory(),
                         cpu_seconds=round(usage.ru_utime + usage.ru_stime, 3), seconds=round(self.seconds(), 3))
-
-
-def _peak_memory(counted: int) -> int:
-    """Return the most bytes this process has held; `counted` by the kernel includes its parent's before it began."""
-    try:
-        for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    except (OSError, ValueError):
-        pass
-    return counted if sys.platform == "darwin" else counted * 1024
 
 
 def manifest_path(workspace: Workspace, run_id: str, step_id: str) -> Path:

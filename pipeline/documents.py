@@ -29,7 +29,7 @@ class RawDocument:
 
     @property
     def body(self) -> bytes:
-        """The whole document; for a file that may be large, open `path` instead."""
+        """The whole document; for a file that may be large, open `path` instead. Raises ValueError without either."""
         if self.data is not None:
             return self.data
         if self.path is None:

@@ -22,7 +22,7 @@ FORMATS = ("table", "csv", "json", "markdown")
 
 
 def seconds(text: str) -> float:
-    """Read a number of seconds, up to a day."""
+    """Read a number of seconds, up to a day. Raises ArgumentTypeError, as all readers of an option do."""
     value = float(text)
     if not 0 < value <= 86_400:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds between 0 and 86400")

@@ -16,7 +16,7 @@ from utils import Workspace, code_digest
 QUICK = 64 * 2**20  # bytes of a database that are read to see whether it is whole, though there is nothing to do
 _SHARED = ("utils.py", "pipeline", "history", "large")
 _CODE = {
-    "extract": ("extract.py", *_SHARED, "sources", "rules"),
+    "extract": ("extract.py", *_SHARED, "sources", "rules", "engines/_arrow.py"),
     "transform": ("transform.py", *_SHARED, "engines", "rules", "data/country_region_table.json"),
     "load": ("load.py", *_SHARED, "targets", "rules", "sql", "data/country_region_table.json"),
     "report": ("report.py", *_SHARED, "questions", "reports", "rules", "targets", "sql"),

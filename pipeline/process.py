@@ -11,9 +11,11 @@ import contextlib
 import errno
 import io
 import os
+import resource
 import signal
 import sys
 import threading
+from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
@@ -156,3 +158,22 @@ def signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
+
+
+# --- what a process held ------------------------------------------------------------------------------------------
+
+
+def peak_memory(pid: int | None = None) -> int:
+    """Return the most bytes that this process has held, or the process `pid`: 0 for one that is gone."""
+    # What the kernel counts in rusage includes the parent's memory from before the process began, its status does not.
+    with contextlib.suppress(OSError, ValueError):
+        status = Path(f"/proc/{pid or 'self'}/status").read_text(encoding="ascii", errors="replace")
+        for line in status.splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return counted_memory(resource.getrusage(resource.RUSAGE_SELF)) if pid is None else 0
+
+
+def counted_memory(usage: resource.struct_rusage) -> int:
+    """Return the peak memory that the kernel counted, in bytes: macOS counts bytes, others KiB."""
+    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)

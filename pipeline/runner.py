@@ -230,7 +230,7 @@ class _Watch:
         self.outcome.killed_by = process.signal_name(-code) if code < 0 else ""
         self.outcome.code = int(ExitCode.FAULT) if code < 0 else code
         self.outcome.cpu_seconds = usage.ru_utime + usage.ru_stime
-        self.outcome.peak_memory = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        self.outcome.peak_memory = process.counted_memory(usage)
         self.outcome.read_bytes, self.outcome.written_bytes = usage.ru_inblock * 512, usage.ru_oublock * 512
         return True
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import lock, process
 from pipeline.console import Console
-from pipeline.errors import DiskFull, ExitCode, Interrupted, UsageError, WorldEconomiesError
+from pipeline.errors import ExitCode, Interrupted, UsageError, WorldEconomiesError
 from pipeline.events import FAILED, FINISHED, STARTED, PipeListener, Reporter, inherited_pipe
-from utils import PROJECT, Parser, Workspace
+from utils import PROJECT, Parser, Workspace, full_disk
 
 if TYPE_CHECKING:
     import argparse
@@ -100,9 +100,8 @@ def _in_workspace(command: str, workspace: Workspace) -> str:
 
 def _named(error: Exception) -> Exception:
     """Give a full disk its own name, wherever it was met."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DiskFull(f"The disk is full ({error.strerror})", where=str(error.filename or ""),
-                        safe="nothing half-written is left; earlier results are as they were")
+    if full := full_disk(error):
+        return full
     if isinstance(error, OSError) and error.errno in _NOT_OURS:
         return UsageError(f"A file cannot be read or written: {error.strerror}", where=str(error.filename or ""),
                           safe="every finished checkpoint; the database is whole")

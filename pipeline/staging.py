@@ -232,7 +232,7 @@ def held_vintage(workspace: Workspace) -> Vintage | None:
     from targets import open_target
 
     rows = open_target("sqlite", workspace).query("picture_vintage", {})
-    return Vintage(rows[0]["dataset"], rows[0]["label"], rows[0]["published"], rows[0]["updated"]) if rows else None
+    return Vintage.of_row(rows[0]) if rows else None
 
 
 def summed(balances: Iterable[Mapping[str, int]]) -> dict[str, int]:

@@ -192,7 +192,10 @@ def resolve(host: str, limit: float, url: str) -> int:
 
 
 def new_session(connect_limit: float) -> requests.Session:
-    """Return a session with the project's name, the environment's proxies and its certificates."""
+    """Return a session with the project's name, the environment's proxies and its certificates.
+
+    connect_limit: seconds to make a connection. Raises UsageError for certificates that are named and not there.
+    """
     session = PlainSession()
     session.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"})
     session.mount("http://", ResolvingAdapter(connect_limit))

@@ -5,23 +5,27 @@
     revisions.py   --revisions  what changed from one vintage to another
     compare.py     --compare    where datasets disagree
     explain.py     --explain    where one figure comes from
+    regions.py     the picture of the databases of the regions, with --target regions
 
 A folder beside the stages and not a part of pipeline/: a question reads the database and writes nothing, no stage
-depends on one, and one that changes makes no checkpoint stale. Each of the four has one function, answer(asked) ->
-Report; the SQL is in sql/queries/, the look in reports/tables.py. A module whose name begins with "_" is shared.
+depends on one, and one that changes makes no checkpoint stale. Each of the four options has one function,
+answer(asked) -> Report; the SQL is in sql/queries/, the look in reports/tables.py. A module whose name begins with "_"
+is shared.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import import_module
+from typing import Any
 
 from pipeline.errors import UsageError
-from questions._held import Asked
 from reports.tables import Report
 from rules.indicators import canonical
-from utils import Parser
+from targets import BaseTarget, Row, _schema
+from utils import Parser, Workspace
 
 # The option of each question, and which of the others below it has a use for.
 QUESTIONS = {
@@ -33,8 +37,35 @@ QUESTIONS = {
 OTHERS = ("dataset", "since", "country", "indicator", "by", "tolerance")
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A question: the database it is asked of, and the options of report.py."""
+
+    target: BaseTarget
+    workspace: Workspace
+    options: argparse.Namespace
+
+    def query(self, name: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
+        """Return the rows of sql/queries/NAME.sql."""
+        return self.target.query(name, parameters or {})
+
+    @property
+    def for_people(self) -> bool:
+        """Whether a person reads the answer, who wants no thousand rows."""
+        return self.options.format in ("table", "markdown")
+
+
+def require_schema(asked: Asked) -> None:
+    """Refuse a database of another version of the project. Raises CheckpointError for an older one, TargetRefused."""
+    for row in asked.query("schema"):
+        if version := row["version"]:  # 0: a file of the user's own
+            path, known = asked.workspace.database, _schema.newest()
+            _schema.refuse_older(version, known, path, remedy="a load brings it up to date", command="python load.py")
+            _schema.refuse_newer(version, known, path)
+
+
 def percent(text: str) -> float:
-    """Read a number from 0 on."""
+    """Read a number from 0 on. Raises ArgumentTypeError."""
     value = float(text)
     if not 0 <= value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 on")

@@ -2,62 +2,26 @@
 
 from __future__ import annotations
 
-import argparse
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from typing import Any
 
 from history import asof
 from history.asof import Edition
-from history.calendar import weo_label
+from history.calendar import iso_day, weo_label
 from history.model import OBSERVED, Vintage
 from pipeline import staging
-from pipeline.errors import CheckpointError, TargetRefused, UsageError
+from pipeline.errors import CheckpointError, UsageError
+from questions import Asked
 from rules.identity import REGIONS, Country
 from rules.indicators import INDICATORS, MAIN
-from targets import BaseTarget, Row
-from utils import PROJECT, Workspace
+from targets import Row
 
 MOST = 25  # rows that people are shown of a long table
 SAFE = "nothing was changed"
 EMPTY = "python etl_process.py"
 A_COUNTRY = "a code of three letters, or a name"
 STATUS = {1: "forecast", 0: "actual", None: ""}
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A question: the database it is asked of, and the options of report.py."""
-
-    target: BaseTarget
-    workspace: Workspace
-    options: argparse.Namespace
-
-    def query(self, name: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
-        """Return the rows of sql/queries/NAME.sql."""
-        return self.target.query(name, parameters or {})
-
-    @property
-    def for_people(self) -> bool:
-        """Whether a person reads the answer, who wants no thousand rows."""
-        return self.options.format in ("table", "markdown")
-
-
-def require_schema(target: BaseTarget, workspace: Workspace) -> None:
-    """Refuse a database of another version of the project. Raises CheckpointError for an older one, TargetRefused."""
-    rows = [row for row in target.query("schema", {}) if row["version"]]  # 0: a file of the user's own
-    newest = max(int(path.name.partition("_")[0]) for path in (PROJECT / "sql" / "migrations").glob("[0-9]*.sql"))
-    version = rows[0]["version"] if rows else newest
-    if version < newest:
-        raise CheckpointError(f"The database has schema {version}, this program reads schema {newest}: a load brings "
-                              "it up to date", where=str(workspace.database), safe=SAFE, next_command="python load.py")
-    if version > newest:
-        raise TargetRefused(f"The database has schema {version}, this program knows {newest}",
-                            where=str(workspace.database), safe=SAFE,
-                            next_command="update World Economies, or choose another --workspace")
 
 
 def dataset(asked: Asked) -> str:
@@ -106,15 +70,14 @@ def editions(asked: Asked, name: str) -> list[Edition]:
 
 def edition_of(row: Row) -> Edition:
     """Return a row of editions.sql."""
-    vintage = Vintage(row["dataset"], row["label"], row["published"], row["updated"], row["dating"])
-    return Edition(vintage, row["vintage"], bool(row["own_years"]), row["channel"])
+    return Edition(Vintage.of_row(row), row["vintage"], bool(row["own_years"]), row["channel"])
 
 
 def edition(asked: Asked, known: Sequence[Edition], text: str, option: str) -> Edition:
     """Return the vintage that a label or a date means. Raises UsageError naming the nearest, the first, the last."""
     text = text.strip()
-    if asof.is_day(text) and not is_date(text):
-        days = [f"{text[:8]}{day}" for day in (30, 29, 28) if is_date(f"{text[:8]}{day}")]
+    if asof.is_day(text) and not iso_day(text):
+        days = [f"{text[:8]}{day}" for day in (30, 29, 28) if iso_day(f"{text[:8]}{day}")]
         raise UsageError(f"{option} {text}: the calendar has no such day", safe=SAFE,
                          next_command=f"python report.py {option} {[*days, f'{text[:4]}-12-31'][0]}")
     if found := asof.find(known, text) or asof.find(known, month_in_words(text)):
@@ -140,15 +103,6 @@ def elsewhere(asked: Asked, name: str, text: str, option: str) -> None:
         other = rows[0]["dataset"]
         raise UsageError(f"{name} has no vintage {text!r}; {other} has it", safe=SAFE,
                          next_command=f"python report.py {option} {shlex.quote(text)} --dataset {shlex.quote(other)}")
-
-
-def is_date(text: str) -> bool:
-    """Tell whether the calendar has a day that is written as one."""
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
 
 
 def month_in_words(text: str) -> str:
@@ -213,16 +167,14 @@ def known_country(text: str, option: str) -> Country:
                      next_command=f"python report.py {option.format(example)}   # {A_COUNTRY}")
 
 
-def region(text: str) -> str | None:
-    """Return a region as the project writes it, None for none. Raises UsageError naming the regions there are."""
-    return among(text, REGIONS) if text else None
+def region(text: str, regions: Iterable[str] = REGIONS) -> str | None:
+    """Return a region as it is written among these, None for "", which means all.
 
-
-def among(text: str, regions: Iterable[str]) -> str:
-    """Return a region as it is written among these. Raises UsageError naming them, and the closest to be typed."""
+    Raises UsageError naming those there are, and the closest to be typed.
+    """
     written = {each.lower(): each for each in sorted(regions)}
-    if text.lower() in written:
-        return written[text.lower()]
+    if not text or text.lower() in written:
+        return written.get(text.lower())
     near = get_close_matches(text.lower(), written, 1, 0.0)
     raise UsageError(f"There is no region named {text!r}; there are {', '.join(written.values())}", safe=SAFE,
                      next_command=f"python report.py --region {shlex.quote(written[near[0]])}" if near else "")

@@ -7,8 +7,8 @@ from dataclasses import replace
 from history.asof import Edition, is_day
 from pipeline import staging
 from pipeline.errors import UsageError
-from questions import _held, picture
-from questions._held import SAFE, Asked
+from questions import Asked, _held, picture
+from questions._held import SAFE
 from reports.tables import Report, Table
 from rules.picture import candidate_years, filled_year
 

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from history.years import as_runs
 from pipeline.errors import UsageError
-from questions import _held
-from questions._held import MOST, SAFE, STATUS, Asked, is_rate, title_of
+from questions import Asked, _held
+from questions._held import MOST, SAFE, STATUS, is_rate, title_of
 from reports.tables import Report, Row, Table
 from rules.identity import Country
 from rules.picture import filled_years

@@ -13,8 +13,8 @@ from pipeline import options, staging
 from pipeline.archive import Archive
 from pipeline.countries import load_identity
 from pipeline.errors import UsageError
-from questions import _held
-from questions._held import SAFE, STATUS, Asked
+from questions import Asked, _held
+from questions._held import SAFE, STATUS
 from questions._source import Cell, Reader, Wanted, rules
 from reports.tables import Report, Row, Table
 from rules.identity import Country, Identity

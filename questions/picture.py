@@ -9,7 +9,8 @@ from typing import Any
 from history.asof import Edition
 from pipeline import staging
 from pipeline.errors import CheckpointError, UsageError
-from questions._held import EMPTY, SAFE, STATUS, Asked, among, edition_of
+from questions import Asked, _held
+from questions._held import EMPTY, SAFE, STATUS, edition_of
 from reports.tables import Report, Row, Table
 from rules.cleaning import half_up
 from rules.indicators import MAIN
@@ -80,7 +81,7 @@ def pictured(asked: Asked, edition: Edition, chosen: Mapping[str, Any], title: s
     options = asked.options
     where = {"dataset": edition.vintage.dataset, "vintage": edition.key, "own": edition.own_years, **chosen}
     regions = asked.query("regions", {**where, "region": None})
-    region = known_region(options.region, [row["Region"] for row in regions])
+    region = _held.region(options.region, [row["Region"] for row in regions])
     economies = asked.query("economies", {**where, "region": region, "min_gdp": options.min_gdp,
                                           "top": options.top or None})
     regions = [row | {name: rounded(row[name]) for name in ("Top5_mean_GDP_USD_billion", "Sum_GDP_USD_billion")}
@@ -96,9 +97,9 @@ def inherited(asked: Asked, edition: Edition, year: int | None) -> list[str]:
     """
     if not year or edition.own_years:
         return []
-    region = asked.options.region.lower()
+    region = _held.region(asked.options.region)
     rows = [row for row in asked.query("unspoken", {"dataset": edition.vintage.dataset, "vintage": edition.key,
-                                                    "year": year}) if region in ("", row["region"].lower())]
+                                                    "year": year}) if region in (None, row["region"])]
     gdp = [row["iso3"] for row in rows if row["indicator"] == MAIN]
     found = {row["indicator"] for row in rows}
     kinds = [title for name, title in BESIDE.items() if name in found]
@@ -112,13 +113,6 @@ def tables(title: str, economies: list[Row], regions: list[Row], notes: list[str
     return Report(title, [
         Table("economies", f"Economies: {title}", economies, ECONOMY_HEADS),
         Table("regions", f"Regions, mean of the five largest: {title}", regions, REGION_HEADS)], notes)
-
-
-def known_region(text: str, regions: list[str]) -> str | None:
-    """Return the region as the database writes it, None for all. Raises UsageError naming the regions there are."""
-    if not text:
-        return None
-    return among(text, regions)
 
 
 def tidy(row: Row) -> Row:

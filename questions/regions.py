@@ -11,7 +11,7 @@ import argparse
 import heapq
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
@@ -22,7 +22,8 @@ from typing import Any
 from history.model import Vintage
 from pipeline import staging
 from pipeline.errors import CheckpointError, TargetRefused, UsageError
-from questions._held import SAFE, among
+from questions import _held
+from questions._held import SAFE
 from questions.picture import REGION_HEADS, rounded
 from reports.tables import Report, Row, Table
 from rules.identity import REGIONS
@@ -66,8 +67,7 @@ class Wanted:
     @classmethod
     def of(cls, options: argparse.Namespace) -> Wanted:
         """Read the options. Raises UsageError for an unknown region."""
-        region = among(options.region, REGIONS) if options.region else None
-        return cls(options.min_gdp, options.top, options.year, region)
+        return cls(options.min_gdp, options.top, options.year, _held.region(options.region))
 
     def text(self, name: str) -> str:
         """Return a statement of sql/regions/, with its condition on the year where one is asked."""
@@ -206,7 +206,7 @@ def _told(bases: Sequence[Base], wanted: Wanted, *, for_people: bool) -> Answer:
     small, first = held <= SMALL, bases[0]
     most = wanted.top or SMALL if small else min(wanted.top or MOST, MOST)
     rows = list(_records(bases, wanted, most)) if small or for_people else []
-    vintage = staging.described(_vintage(first.told), first.told["channel"])
+    vintage = staging.described(Vintage.of_row(first.told), first.told["channel"])
     title = vintage + (f", {wanted.year}" if wanted.year else "") if first.told["dataset"] else "no GDP yet"
     screen = rows[:MOST] if for_people else []
     told = _tables(bases, wanted, screen, title, "economies" if _is_picture(first.columns) else "records")
@@ -237,10 +237,6 @@ def _tables(bases: Sequence[Base], wanted: Wanted, shown: Sequence[Row], title: 
 def _is_picture(columns: Sequence[str]) -> bool:
     """Tell whether there is a row an economy, and not many."""
     return set(columns[3:]) == {each.name for each in PICTURE_COLUMNS}
-
-
-def _vintage(told: Mapping[str, Any]) -> Vintage:
-    return Vintage(told["dataset"], told["label"], told["published"], told["updated"], told["dating"])
 
 
 def _heads(columns: Sequence[str]) -> dict[str, str]:

@@ -8,8 +8,8 @@ from decimal import Decimal
 
 from history.asof import Edition, short_names
 from history.years import as_runs
-from questions import _held
-from questions._held import MOST, STATUS, Asked, is_rate
+from questions import Asked, _held
+from questions._held import MOST, STATUS, is_rate
 from reports.tables import Report, Row, Table
 from rules.identity import Country
 

@@ -183,7 +183,7 @@ def _contributors(datasets: Iterable[str]) -> list[dict[str, str]]:
 
 def _picture(written: Written, sources: Sequence[Mapping[str, Any]], shown: Mapping[str, Any] | None) -> dict[str, Any]:
     own = [each for each in sources if shown and each["dataset"] == shown["dataset"]]
-    vintage = Vintage(shown["dataset"], shown["label"], shown["published"], shown["updated"]) if shown else None
+    vintage = Vintage.of_row(shown) if shown else None
     about = {"citation": citation(vintage)} if vintage else {}
     key = {"fields": ["Dataset", "ISO3", "Year"],
            "reference": {"resource": "gdp_history", "fields": ["dataset", "iso3", "year"]}}

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any
 
+from history.calendar import iso_day
 from history.model import Vintage
 from rules.indicators import INDICATORS
 
@@ -136,15 +136,8 @@ def _unit(indicator: str) -> str:
 
 
 def _vintage_cells(key: str, vintage: Vintage) -> str:
-    return ",".join(map(cell, (key, vintage.label, _day(vintage.published), vintage.updated)))
-
-
-def _day(text: str) -> str:
-    """Return an ISO date, "" for a text that is none: the label of a user's own table may only look like one."""
-    try:
-        return date.fromisoformat(text).isoformat()
-    except ValueError:
-        return ""
+    published = iso_day(vintage.published)  # the label of a user's own table may only look like a day
+    return ",".join(map(cell, (key, vintage.label, published, vintage.updated)))
 
 
 # Where a cell begins for a spreadsheet that reads commas, and for one whose decimal mark is the comma and which reads

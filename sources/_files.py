@@ -1,14 +1,19 @@
-"""The files of --input, as documents: present, readable and no folders, before anything else happens."""
+"""The files of --input, as documents: present, readable and no folders, before anything else happens. And of --url."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from pipeline.documents import RawDocument
 from pipeline.errors import UsageError
 from sources import Request
 from utils import utc_now
+
+if TYPE_CHECKING:
+    from pipeline.http import Http
 
 
 def require_files(request: Request, example: str) -> list[Path]:
@@ -34,3 +39,9 @@ def file_document(path: Path, parameters: Mapping[str, str]) -> RawDocument:
     """Return a local file as a document named by its own name, without the folders it happens to lie in."""
     return RawDocument(kind="data", url=path.name, fetched_at=utc_now(), path=path,
                        parameters={**parameters, "name": path.name})
+
+
+def answer_of(url: str, http: Http, parameters: Mapping[str, str]) -> RawDocument:
+    """Return the answer of --url as a document named by the end of its path. Raises SourceError."""
+    name = PurePosixPath(urlsplit(url).path).name or "answer"
+    return http.get(url, kind="data", parameters={**parameters, "name": name})

@@ -10,11 +10,11 @@ import codecs
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
 from itertools import islice
 
 from lxml import etree
 
+from history.calendar import iso_day
 from pipeline.documents import RawDocument
 from pipeline.errors import SourceNonsense
 from utils import ENGLISH_MONTHS
@@ -302,11 +302,11 @@ def last_edited(root: Element) -> tuple[str, str]:
     The minute is "" where only the day is given, both are "" where the page says nothing.
     """
     for day, month, year, hour, minute in _edits_at_foot(root):
-        if text := _valid(f"{year}-{ENGLISH_MONTHS.index(month) + 1:02}-{int(day):02}"):
+        if text := iso_day(f"{year}-{ENGLISH_MONTHS.index(month) + 1:02}-{int(day):02}"):
             return text, f"T{hour}{minute}" if hour else ""
     for script in root.iter("script"):
         found = _DATE_MODIFIED.search(script.text or "")
-        if found and (text := _valid(found.group(1))):
+        if found and (text := iso_day(found.group(1))):
             return text, f"T{found.group(2)}{found.group(3)}" if found.group(2) else ""
     return "", ""
 
@@ -315,8 +315,8 @@ def rendered(document: RawDocument) -> str:
     """Return the day on which MediaWiki made the page of its text, else on which the web archive took it, else ""."""
     body, archived = _RENDERED.search(document.body), _ARCHIVED.search(document.url)
     if body:
-        return _valid(b"-".join(body.groups()).decode())
-    return _valid("-".join(archived.groups())) if archived else ""
+        return iso_day(b"-".join(body.groups()).decode())
+    return iso_day("-".join(archived.groups())) if archived else ""
 
 
 def _edits_at_foot(root: Element) -> Iterator[tuple[str, ...]]:
@@ -325,10 +325,3 @@ def _edits_at_foot(root: Element) -> Iterator[tuple[str, ...]]:
         if (named or (place.text or "").lstrip().startswith("This page was last")) and (
                 found := _LAST_EDITED.search(" ".join(text_of(place, budget=1_000).split()))):
             yield found.groups("")
-
-
-def _valid(text: str) -> str:
-    try:
-        return date.fromisoformat(text).isoformat()
-    except ValueError:
-        return ""

@@ -87,7 +87,7 @@ class TextTable(Table):
         return text_stream(open_unpacked(self.document, self.name), self.head)
 
     def survey(self, asked: frozenset[str] | None) -> Survey:
-        """Look at all rows once."""
+        """Look at all rows once. Raises UsageError for more vintages, indicators and years than a table can have."""
         found = Survey()
         at = self.columns
         parts = (at.vintage, at.indicator, at.year, at.unit, at.scale)

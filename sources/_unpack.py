@@ -58,13 +58,16 @@ class _Checked(io.RawIOBase):
         self._good = 0
 
     def readable(self) -> bool:
+        """Return True, as io asks for."""
         return True
 
     def close(self) -> None:
+        """Close the packed stream too."""
         self._packed.close()
         super().close()
 
     def readinto(self, buffer: Any) -> int:
+        """Fill a buffer from its start; returns how many bytes, 0 at the end. Raises SourceNonsense for damage."""
         try:
             data = self._read(len(buffer))
         except (OSError, EOFError, zlib.error, ValueError) as error:

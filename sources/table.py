@@ -16,7 +16,6 @@ from functools import lru_cache, partial
 from itertools import chain, compress, repeat
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, cast
-from urllib.parse import urlsplit
 
 from history.calendar import first_day, last_actual_year, parse_printing, status_of
 from history.model import GIVEN, OBSERVED, STATED, Scope, Vintage
@@ -28,7 +27,7 @@ from rules.records import UNKNOWN, Quarantined, StagedRecord
 from sources import ALL, BaseSource, Request, VintageBatch
 from sources._columns import Columns, recognise
 from sources._file_edition import agrees, month_in_name
-from sources._files import file_document, require_files
+from sources._files import answer_of, file_document, require_files
 from sources._marks import Undecidable
 from sources._sheet import OLE2_MAGIC, ZIP_MAGIC
 from sources._tables import SAFE, Block, Delimited, JsonLines, Survey, Table, Where, indicator_of
@@ -66,8 +65,7 @@ class Source(BaseSource):
             day = datetime.fromtimestamp(path.stat().st_mtime, UTC).strftime("%Y-%m-%d")
             yield file_document(path, {**parameters, "day": day})
         if request.url:
-            name = PurePosixPath(urlsplit(request.url).path).name or "answer"
-            yield http.get(request.url, kind="data", parameters={**parameters, "name": name})
+            yield answer_of(request.url, http, parameters)
 
     def parse(self, documents: Sequence[RawDocument]) -> Iterator[VintageBatch]:
         """Yield a batch for each vintage of each file. Raises SourceNonsense and UsageError."""
@@ -251,7 +249,10 @@ class _File:
                              next_command="the same command without --vintage")
 
     def batches(self) -> Iterator[VintageBatch]:
-        """Yield the file's batches, oldest vintage first; the rows that cannot be read go with the first."""
+        """Yield the file's batches, oldest vintage first; the rows that cannot be read go with the first.
+
+        Raises UsageError for a --vintage that is no label or contradicts the file.
+        """
         if self.columns.vintage >= 0:
             labels = self._labels()
             self._refuse_other_vintage(list(labels))

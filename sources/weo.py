@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from history.calendar import last_actual_year, status_of
 from history.model import Scope, Vintage
@@ -23,7 +22,7 @@ from rules.indicators import DEFAULT, MAIN, WEO_SUBJECTS, canonical
 from rules.records import Quarantined, StagedRecord
 from sources import BaseSource, Request, VintageBatch
 from sources._file_edition import EDITION, SAFE, Evidence, decide
-from sources._files import file_document, require_files
+from sources._files import answer_of, file_document, require_files
 from sources._marks import Marks, Undecidable
 from sources._text import Decimals
 from sources._weo_grid import PLACES, Block, Grid, Layout, normalised, read_grid
@@ -60,8 +59,7 @@ class Source(BaseSource):
         for path in files:
             yield file_document(path, parameters)
         if request.url:
-            name = PurePosixPath(urlsplit(request.url).path).name or "answer"
-            yield http.get(request.url, kind="data", parameters={**parameters, "name": name})
+            yield answer_of(request.url, http, parameters)
 
     def parse(self, documents: Sequence[RawDocument]) -> Iterator[VintageBatch]:
         """Yield one batch a file. Raises SourceNonsense, and UsageError where no edition is named."""

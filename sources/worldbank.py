@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
+from history.calendar import iso_day
 from history.model import Scope, Vintage
 from pipeline.documents import RawDocument
 from pipeline.errors import SourceError, SourceNonsense
@@ -193,10 +193,9 @@ def _vintage(pages: dict[str, list[_Page]], url: str) -> Vintage:
         raise nonsense("The World Bank's figures changed while they were read (last updated "
                        f"{' and '.join(sorted(updates))[:100]}); run again", url)
     updated = next(iter(updates))
-    try:
-        day = date.fromisoformat(updated).isoformat()
-    except ValueError as error:
-        raise nonsense(f"The World Bank states lastupdated as {updated[:40]!r}, which is no date", url) from error
+    day = iso_day(updated)
+    if not day:
+        raise nonsense(f"The World Bank states lastupdated as {updated[:40]!r}, which is no date", url)
     return Vintage(Source.dataset, label=day, published=day)
 
 

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from history.model import Vintage
 from pipeline.errors import CheckpointError, DiskFull, TargetError, TargetRefused
 from rules.identity import REGIONS, Country
+from targets._schema import refuse_newer, refuse_older
 from utils import PROJECT, disk_full_named
 
 if TYPE_CHECKING:
@@ -279,7 +280,7 @@ def _holds(db: sqlite3.Connection, row: Sequence[Any]) -> bool:
 
 @contextlib.contextmanager
 def named(path: Path) -> Iterator[None]:
-    """Turn what SQLite and ADBC refuse into a sentence for a person."""
+    """Turn what SQLite and ADBC refuse into a sentence for a person: DiskFull or TargetRefused."""
     try:
         yield
     except sqlite3.Error as error:
@@ -319,7 +320,9 @@ def read_only(path: Path) -> sqlite3.Connection:
     with _reading(path):
         db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False)
         try:
-            _check_schema(path, int(db.execute("PRAGMA user_version").fetchone()[0]))
+            version = int(db.execute("PRAGMA user_version").fetchone()[0])
+            refuse_older(version, SCHEMA, path, what=path.name, remedy="a load makes it anew", command=MAKE)
+            refuse_newer(version, SCHEMA, path, what=path.name)
         except BaseException:
             db.close()
             raise
@@ -335,16 +338,6 @@ def _reading(path: Path) -> Iterator[None]:
                             next_command=MAKE) from error
 
 
-def _check_schema(path: Path, version: int) -> None:
-    if version < SCHEMA:
-        raise CheckpointError(f"{path.name} has schema {version}, this program reads schema {SCHEMA}: a load makes it "
-                              "anew", where=str(path), safe="nothing was changed", next_command=MAKE)
-    if version > SCHEMA:
-        raise TargetRefused(f"{path.name} has schema {version}, this program knows {SCHEMA}", where=str(path),
-                            safe="nothing was changed",
-                            next_command="update World Economies, or choose another --workspace")
-
-
 def queried(path: Path, asked: Callable[[sqlite3.Connection], Any]) -> Any:
     """Return what a function reads of a published database. Raises as read_only() does."""
     with _reading(path), contextlib.closing(read_only(path)) as db:
@@ -352,7 +345,7 @@ def queried(path: Path, asked: Callable[[sqlite3.Connection], Any]) -> Any:
 
 
 def picture_of(db: sqlite3.Connection) -> dict[str, Any]:
-    """Return what a database says of itself: region, rows, vintage, channel, run_id."""
+    """Return what a database says of itself: region, rows, vintage, channel, run_id. Raises sqlite3.Error."""
     cursor = db.execute(statement("picture"))
     row = cursor.fetchone()
     if row is None:

@@ -22,7 +22,7 @@ from history.merge import HeldSeries, Series
 from history.ranges import Range
 from pipeline.errors import DiskFull, TargetRefused, TargetUnreachable
 from rules.identity import Country
-from targets import BaseTarget, Batch, Counts, Picture, Row
+from targets import BaseTarget, Batch, Counts, Picture, Row, _schema
 from targets._publish import publish
 from utils import PROJECT, Workspace, disk_full_named, fsync_folder, utc_now
 
@@ -130,15 +130,11 @@ class Target(BaseTarget):
     def _migrate(self) -> None:
         """Apply, in the same transaction, the migrations the database has not seen."""
         version = _version(self._db)
-        files, newest = _migrations(), _newest_schema()
-        if version > newest:
-            raise TargetRefused(f"The database has schema {version}, this program knows {newest}",
-                                where=str(self.path), safe=_SAFE,
-                                next_command="update World Economies, or choose another --workspace")
-        for file in files[version:]:
+        _schema.refuse_newer(version, _schema.newest(), self.path, safe=_SAFE)
+        for file in _schema.migrations()[version:]:
             for statement in statements(file.read_text(encoding="utf-8")):
                 self._db.execute(statement)
-        self._db.execute(f"PRAGMA user_version = {newest}")
+        self._db.execute(f"PRAGMA user_version = {_schema.newest()}")
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         try:
@@ -288,7 +284,7 @@ class Target(BaseTarget):
             if not self._exists():
                 return []
             with contextlib.closing(self._read_only()) as connection:
-                if name != "schema" and _version(connection) < _newest_schema():
+                if name != "schema" and _version(connection) < _schema.newest():
                     return []  # a file of the user's own, or of an older schema: load has not been here yet
                 return _rows(connection, text, parameters)
 
@@ -298,7 +294,7 @@ class Target(BaseTarget):
         if not self._exists():
             return
         with self._named(), contextlib.closing(self._read_only()) as connection:
-            if _version(connection) >= _newest_schema():
+            if _version(connection) >= _schema.newest():
                 yield from connection.execute(text, dict(parameters))
 
 
@@ -314,15 +310,6 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
-
-
-def _migrations() -> list[Path]:
-    return sorted((SQL / "migrations").glob("[0-9]*.sql"))
-
-
-@cache
-def _newest_schema() -> int:
-    return int(_migrations()[-1].name.split("_")[0])
 
 
 @cache

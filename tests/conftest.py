@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from engines import TableEngine
     from pipeline.http import Http
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # before what follows
@@ -63,6 +64,14 @@ def http(waits: list[float]) -> Iterator[Http]:
 
     with Http(timeout=5, total=60, sleep=waits.append) as client:
         yield client
+
+
+@pytest.fixture(params=("polars", "pandas"))
+def engine(request: pytest.FixtureRequest) -> TableEngine:
+    """An engine of large tables, one after the other."""
+    from engines import open_table_engine
+
+    return open_table_engine(request.param)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import secrets
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
 from datetime import datetime, tzinfo
 from pathlib import Path
 
@@ -34,6 +35,13 @@ def answer(data: bytes = b"[1]", url: str = URL, kind: str = "data", **headers: 
 @pytest.fixture
 def archive(tmp_path: Path) -> Archive:
     return Archive(tmp_path / "archive")
+
+
+def store(archive: Archive, source: str, documents: Iterable[RawDocument]) -> tuple[str, list[RawDocument]]:
+    """Keep all documents as one entry; return its id and them as kept."""
+    with archive.entry(source) as entry:
+        kept = [entry.add(document) for document in documents]
+    return entry.id, kept
 
 
 def bodies(archive: Archive) -> list[str]:
@@ -69,7 +77,7 @@ def test_an_id_says_when_and_whose(archive: Archive) -> None:
 
 
 def test_entries_of_one_second_keep_their_order(archive: Archive) -> None:
-    made = [archive.store(source, [answer()])[0] for source in ("weo", "imf", "table") * 7]
+    made = [store(archive, source, [answer()])[0] for source in ("weo", "imf", "table") * 7]
     assert len(set(made)) == 21
     assert archive.ids() == made[::-1]
     assert [record["id"] for record in archive.entries()] == made[::-1]
@@ -88,18 +96,18 @@ def test_an_id_is_never_given_twice(archive: Archive, monkeypatch: pytest.Monkey
             return cls(2026, 11, 20, 21, 5, 9, 0x1a2b3, tz)
 
     monkeypatch.setattr(pipeline.archive, "datetime", Stopped)
-    assert [archive.store("imf", [answer()])[0] for _ in range(2)] == ["20261120T210509Z-imf-1a2b3007",
+    assert [store(archive, "imf", [answer()])[0] for _ in range(2)] == ["20261120T210509Z-imf-1a2b3007",
                                                                       "20261120T210509Z-imf-1a2b3008"]
 
 
 def test_the_same_bytes_are_kept_once(archive: Archive) -> None:
     for data in (b"[1]", b"[2]", b"[1]"):
-        archive.store("imf", [answer(data), answer(data, kind="again")])
+        store(archive, "imf", [answer(data), answer(data, kind="again")])
     assert bodies(archive) == sorted([sha256(b"[1]"), sha256(b"[2]")])
 
 
 def test_no_secret_is_written(archive: Archive) -> None:
-    _, kept = archive.store("imf", [answer(b"[1]", "https://user:s3cret@h/?api_key=s3cret", set_cookie="s3cret",
+    _, kept = store(archive, "imf", [answer(b"[1]", "https://user:s3cret@h/?api_key=s3cret", set_cookie="s3cret",
                                            authorization="s3cret", Proxy_Authorization="s3cret", x_api_key="s3cret",
                                            location="https://h/?token=s3cret", x_url_sha256="k" * 64)])
     written = b"".join(path.read_bytes() for path in archive.folder.rglob("*") if path.is_file())
@@ -142,14 +150,14 @@ def test_an_entry_without_documents_leaves_no_record(archive: Archive) -> None:
 
 
 def test_a_full_disk_leaves_the_rest_as_it_was(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-    first, _ = archive.store("imf", [answer(b"[1]")])
+    first, _ = store(archive, "imf", [answer(b"[1]")])
 
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(DiskFull):
-        archive.store("imf", [answer(b"[2]", kind="x")])
+        store(archive, "imf", [answer(b"[2]", kind="x")])
     monkeypatch.undo()
     assert archive.ids() == [first]
     assert [path.name for path in archive.folder.rglob("*") if path.is_file() and path.suffix == ".tmp"] == []
@@ -162,7 +170,7 @@ def test_any_documents_come_back(tmp_path_factory: pytest.TempPathFactory,
                                  several: list[tuple[bytes, str, dict[str, str]]]) -> None:
     archive = Archive(tmp_path_factory.mktemp("archive"))
     documents = [RawDocument(kind, "u", "t", {}, parameters, data=data) for data, kind, parameters in several]
-    entry_id, _ = archive.store("imf", documents)
+    entry_id, _ = store(archive, "imf", documents)
     loaded = archive.load(entry_id)
     assert [(each.body, each.kind, each.parameters) for each in loaded] == [
         (data, kind, parameters) for data, kind, parameters in several]
@@ -174,7 +182,7 @@ def test_any_documents_come_back(tmp_path_factory: pytest.TempPathFactory,
 def test_a_local_file_is_copied_not_linked(archive: Archive, tmp_path: Path) -> None:
     mine = tmp_path / "WEO.xls"
     mine.write_bytes(b"Country\t2024\n")
-    entry_id, [kept] = archive.store("weo", [RawDocument("data", "WEO.xls", "t", path=mine)])
+    entry_id, [kept] = store(archive, "weo", [RawDocument("data", "WEO.xls", "t", path=mine)])
     with mine.open("r+b") as stream:
         stream.write(b"edited in place")
     assert archive.load(entry_id)[0].body == b"Country\t2024\n"
@@ -185,7 +193,7 @@ def test_a_local_file_is_copied_not_linked(archive: Archive, tmp_path: Path) -> 
 def test_a_large_file_is_referred_to(tmp_path: Path) -> None:
     archive, mine = Archive(tmp_path / "archive", largest_copy=10), tmp_path / "big.csv"
     mine.write_bytes(b"x" * 11)
-    entry_id, [kept] = archive.store("table", [RawDocument("data", "big.csv", "t", path=mine)])
+    entry_id, [kept] = store(archive, "table", [RawDocument("data", "big.csv", "t", path=mine)])
     described = archive.read(entry_id)["documents"][0]
     assert (described["kept"], described["body"], described["file"]) == (False, "", str(mine))
     assert (kept.path, bodies(archive)) == (mine, [])
@@ -201,14 +209,14 @@ def test_a_large_file_is_referred_to(tmp_path: Path) -> None:
 def test_at_the_limit_it_is_still_copied(tmp_path: Path) -> None:
     archive, mine = Archive(tmp_path / "archive", largest_copy=10), tmp_path / "ten.csv"
     mine.write_bytes(b"x" * 10)
-    archive.store("table", [RawDocument("data", "ten.csv", "t", path=mine), answer(b"y" * 11)])
+    store(archive, "table", [RawDocument("data", "ten.csv", "t", path=mine), answer(b"y" * 11)])
     assert bodies(archive) == sorted([sha256(b"x" * 10), sha256(b"y" * 11)])  # an answer is kept whatever its size
 
 
 @pytest.mark.parametrize("name", ["missing.csv", "."], ids=["missing", "a folder"])
 def test_a_file_that_cannot_be_read_is_a_wrong_option(archive: Archive, tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
-        archive.store("table", [RawDocument("data", name, "t", path=tmp_path / name)])
+        store(archive, "table", [RawDocument("data", name, "t", path=tmp_path / name)])
 
 
 def test_a_file_that_changes_while_it_is_read_is_not_kept(archive: Archive, tmp_path: Path,
@@ -223,13 +231,13 @@ def test_a_file_that_changes_while_it_is_read_is_not_kept(archive: Archive, tmp_
 
     monkeypatch.setattr(pipeline.archive, "_digest", digest)
     with pytest.raises(UsageError, match="changes while it is read"):
-        archive.store("table", [RawDocument("data", "a.csv", "t", path=mine)])
+        store(archive, "table", [RawDocument("data", "a.csv", "t", path=mine)])
     assert bodies(archive) == []
 
 
 def test_a_document_of_the_archive_is_not_copied_again(archive: Archive) -> None:
-    _, [kept] = archive.store("imf", [answer()])
-    second, [again] = archive.store("imf", [kept])
+    _, [kept] = store(archive, "imf", [answer()])
+    second, [again] = store(archive, "imf", [kept])
     assert again.path == kept.path
     assert archive.load(second) == [again]
 
@@ -246,7 +254,7 @@ def flip(path: Path) -> None:
 @pytest.mark.parametrize(("harm", "state"), [(flip, "damaged"), (lambda p: os.truncate(p, 2), "damaged"),
                                              (Path.unlink, "missing")], ids=["a bit", "cut", "gone"])
 def test_a_damaged_body_is_named_and_healed_by_fetching_again(archive: Archive, harm: object, state: str) -> None:
-    entry_id, [kept] = archive.store("imf", [answer()])
+    entry_id, [kept] = store(archive, "imf", [answer()])
     assert kept.path is not None
     harm(kept.path)  # type: ignore[operator]
     with pytest.raises(CheckpointError) as caught:
@@ -254,7 +262,7 @@ def test_a_damaged_body_is_named_and_healed_by_fetching_again(archive: Archive, 
     assert caught.value.what == f"The archived answer {entry_id} cannot be used: {sha256(b'[1]')} is {state}"
     assert caught.value.where == str(kept.path)
     assert caught.value.next_command == "python extract.py --source imf   # fetches again"
-    archive.store("imf", [answer()])
+    store(archive, "imf", [answer()])
     assert archive.load(entry_id)[0].body == b"[1]"
 
 
@@ -263,8 +271,8 @@ def test_a_damaged_body_is_named_and_healed_by_fetching_again(archive: Archive, 
                                   b'"documents": [{"sha256": "../../etc/passwd"}]}'],
                          ids=["empty", "cut", "list", "bare", "bytes", "deep", "path"])
 def test_a_damaged_record_is_named_and_the_others_still_found(archive: Archive, text: bytes) -> None:
-    first, _ = archive.store("imf", [answer()])
-    second, _ = archive.store("imf", [answer(b"[2]")])
+    first, _ = store(archive, "imf", [answer()])
+    second, _ = store(archive, "imf", [answer(b"[2]")])
     (archive.folder / f"{second}.json").write_bytes(text)
     with pytest.raises(CheckpointError, match=f"The record of the entry {second}"):
         archive.load(second)
@@ -273,7 +281,7 @@ def test_a_damaged_record_is_named_and_the_others_still_found(archive: Archive, 
 
 @pytest.mark.parametrize("asked", ["20261120T210509Z-imf-1a2b3c4d", "imf", "../../etc/passwd", ""])
 def test_an_unknown_entry_is_answered_with_the_closest(archive: Archive, asked: str) -> None:
-    entry_id, _ = archive.store("imf", [answer()])
+    entry_id, _ = store(archive, "imf", [answer()])
     with pytest.raises(UsageError) as caught:
         archive.load(asked)
     assert caught.value.what == f"The archive has no entry {asked!r}; the closest is {entry_id}"
@@ -284,8 +292,8 @@ def test_an_unknown_entry_is_answered_with_the_closest(archive: Archive, asked: 
 
 
 def test_a_body_with_known_figures_is_dropped(archive: Archive) -> None:
-    old, [kept] = archive.store("imf", [answer(b"<header at='1'/>")])
-    new, _ = archive.store("imf", [answer(b"<header at='2'/>")])
+    old, [kept] = store(archive, "imf", [answer(b"<header at='1'/>")])
+    new, _ = store(archive, "imf", [answer(b"<header at='2'/>")])
     assert [path.name for path in archive.drop_duplicate_body(new, old)] == [sha256(b"<header at='2'/>")]
     assert bodies(archive) == [sha256(b"<header at='1'/>")]
     assert archive.read(new)["same_figures_as"] == old
@@ -294,9 +302,9 @@ def test_a_body_with_known_figures_is_dropped(archive: Archive) -> None:
 
 
 def test_a_body_that_another_entry_holds_stays(archive: Archive) -> None:
-    old, _ = archive.store("imf", [answer(b"1"), answer(b"countries", kind="countries")])
-    new, _ = archive.store("imf", [answer(b"2"), answer(b"countries", kind="countries")])
-    other, _ = archive.store("imf", [answer(b"2")])
+    old, _ = store(archive, "imf", [answer(b"1"), answer(b"countries", kind="countries")])
+    new, _ = store(archive, "imf", [answer(b"2"), answer(b"countries", kind="countries")])
+    other, _ = store(archive, "imf", [answer(b"2")])
     assert archive.drop_duplicate_body(new, old) == []
     assert bodies(archive) == sorted(map(sha256, (b"1", b"2", b"countries")))
     assert [each.body for each in archive.load(other)] == [b"2"]
@@ -306,7 +314,7 @@ def test_a_body_that_another_entry_holds_stays(archive: Archive) -> None:
 
 
 def test_twins_of_twins_are_followed(archive: Archive) -> None:
-    ids = [archive.store("imf", [answer(data)])[0] for data in (b"1", b"2", b"3")]
+    ids = [store(archive, "imf", [answer(data)])[0] for data in (b"1", b"2", b"3")]
     archive.drop_duplicate_body(ids[2], ids[1])
     archive.drop_duplicate_body(ids[1], ids[0])
     assert [archive.load(each)[0].body for each in ids] == [b"1", b"1", b"1"]
@@ -316,8 +324,8 @@ def test_twins_of_twins_are_followed(archive: Archive) -> None:
 
 
 def test_nothing_is_dropped_for_a_damaged_twin(archive: Archive) -> None:
-    old, [kept] = archive.store("imf", [answer(b"1")])
-    new, _ = archive.store("imf", [answer(b"2")])
+    old, [kept] = store(archive, "imf", [answer(b"1")])
+    new, _ = store(archive, "imf", [answer(b"2")])
     assert kept.path is not None
     flip(kept.path)
     with pytest.raises(CheckpointError):
@@ -326,7 +334,7 @@ def test_nothing_is_dropped_for_a_damaged_twin(archive: Archive) -> None:
 
 
 def test_nothing_is_dropped_while_a_record_cannot_be_read(archive: Archive) -> None:
-    old, new, third = (archive.store("imf", [answer(data)])[0] for data in (b"1", b"2", b"2"))
+    old, new, third = (store(archive, "imf", [answer(data)])[0] for data in (b"1", b"2", b"2"))
     (archive.folder / f"{third}.json").write_bytes(b"{")
     assert archive.drop_duplicate_body(new, old) == []
     assert bodies(archive) == sorted(map(sha256, (b"1", b"2")))
@@ -336,10 +344,10 @@ def test_nothing_is_dropped_while_a_record_cannot_be_read(archive: Archive) -> N
 
 
 def test_the_newest_whole_answer_of_the_address_is_recalled(archive: Archive) -> None:
-    archive.store("imf", [answer(b"1", etag='"v1"')])
-    archive.store("imf", [answer(b"2", etag='"v2"', last_modified="Mon")])
-    archive.store("imf", [answer(b"3")])  # nothing to ask by
-    archive.store("imf", [answer(b"4", URL + "?page=2", etag='"p2"')])
+    store(archive, "imf", [answer(b"1", etag='"v1"')])
+    store(archive, "imf", [answer(b"2", etag='"v2"', last_modified="Mon")])
+    store(archive, "imf", [answer(b"3")])  # nothing to ask by
+    store(archive, "imf", [answer(b"4", URL + "?page=2", etag='"p2"')])
     with pytest.raises(ZeroDivisionError), archive.entry("imf") as entry:
         entry.add(answer(b"5", etag='"v5"'))
         raise ZeroDivisionError
@@ -356,7 +364,7 @@ def test_the_newest_whole_answer_of_the_address_is_recalled(archive: Archive) ->
 def test_addresses_are_told_apart_by_their_secrets_too(archive: Archive) -> None:
     for token in ("a", "b"):
         url = f"{URL}?token={token}"
-        archive.store("imf", [answer(token.encode(), "shown", etag=token, x_url_sha256=url_key(url))])
+        store(archive, "imf", [answer(token.encode(), "shown", etag=token, x_url_sha256=url_key(url))])
     found = Recalled(archive).recall(f"{URL}?token=a")
     assert found is not None and found[2] is not None
     assert (found[0], found[2].body) == ("a", b"a")
@@ -364,8 +372,8 @@ def test_addresses_are_told_apart_by_their_secrets_too(archive: Archive) -> None
 
 
 def test_a_dropped_body_is_recalled_by_its_own_mark_and_the_twin_s_bytes(archive: Archive) -> None:
-    old, _ = archive.store("imf", [answer(b"1", etag='"v1"')])
-    new, _ = archive.store("imf", [answer(b"2", etag='"v2"')])
+    old, _ = store(archive, "imf", [answer(b"1", etag='"v1"')])
+    new, _ = store(archive, "imf", [answer(b"2", etag='"v2"')])
     archive.drop_duplicate_body(new, old)
     found = Recalled(archive).recall(URL)
     assert found is not None and found[2] is not None

@@ -15,6 +15,7 @@ from history.calendar import (
     WEO_PUBLISHED,
     Printing,
     first_day,
+    iso_day,
     last_actual_year,
     parse_printing,
     parse_vintage_option,
@@ -178,3 +179,11 @@ def test_fiscal_years_are_counted_as_the_imf_itself_counts_them(captures: Path) 
     book.close()
     assert len(said) == 371
     assert [pair for pair in said if last_actual_year(pair[0]) != pair[1]] == []
+
+
+@pytest.mark.parametrize(("text", "day"), [
+    ("2025-02-28", "2025-02-28"), ("2024-02-29", "2024-02-29"), ("2025-02-29", ""), ("2025-02", ""), ("v2", ""),
+    ("", ""),
+])
+def test_a_day_that_the_calendar_has(text: str, day: str) -> None:
+    assert iso_day(text) == day

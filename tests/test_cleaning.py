@@ -270,3 +270,9 @@ def test_exponent(scale: str, exponent: int | None) -> None:
                                             ("２０２４", None), ("2024.0", None)])
 def test_year(text: str, year: int | None) -> None:
     assert cleaning.year_of(text) == year
+
+
+@pytest.mark.parametrize(("text", "year"), [("2024", "2024"), (" YR2024\n", "2024"), ("2024.00", "2024"),
+                                            ("2024.5", "2024.5"), (" FY24", " FY24"), ("20245", "20245")])
+def test_a_written_year(text: str, year: str) -> None:
+    assert cleaning.written_year(text) == year

@@ -1,7 +1,8 @@
-"""The engines of large tables: every cell the same in each, and the same as rules/ say row by row."""
+"""The engines of large tables, case by case: what becomes of a row, what is refused, what is held between pieces."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,59 +12,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
 
 pytest.importorskip("polars", reason="the group `large` is not installed")
 
-from engines import TABLE_ENGINES, TableEngine, _order, _table, open_table_engine
+from engines import TableEngine, _table, open_table_engine
 from engines._arrow import numbers_of
-from engines._table import Cleaned, Cleaner
-from large.model import Kind, TablePlan
-from rules import cleaning
+from engines._table import Cleaner
+from large.model import Kind
 from rules.identity import Identity
 from rules.records import Quarantined
-from tests.nasty import (
-    ECONOMIES,
-    FILE,
-    IDENTITY,
-    NAMES,
-    NOTES,
-    NUMBERS,
-    PLAN,
-    RAWS,
-    YEARS,
-    Record,
-    cells,
-    expected,
-    in_order,
-    kept_last,
-    plan_for,
-    records,
-    staged,
-)
+from tests.nasty import ECONOMIES, FILE, PLAN, Record, cells, records, staged
+from tests.table_engines import FRANCE, GERMANY, JAPAN, SIMPLE, clean, simple
 from utils import PROJECT
-
-ENGINES = {name: open_table_engine(name) for name in TABLE_ENGINES}
-FRANCE, GERMANY, JAPAN = (ECONOMIES.number[iso3] for iso3 in ("FRA", "DEU", "JPN"))
-MILLIONS = (Kind("", "", "", -3, "", False),)
-SIMPLE = TablePlan(-1, 0, 1, 2, -1, -1, -1, wide=False, place_is_code=False, further=(), key=("country", "year"),
-                   decimal_mark=".", kinds=MILLIONS)
-
-
-@pytest.fixture(params=TABLE_ENGINES)
-def engine(request: pytest.FixtureRequest) -> TableEngine:
-    return ENGINES[request.param]
-
-
-def clean(engine: TableEngine, table: pa.Table, plan: TablePlan, first_line: int = 2) -> Cleaned:
-    return Cleaner(engine, plan, IDENTITY, ECONOMIES, FILE).clean(table, first_line)
-
-
-def simple(*rows: tuple[str, ...]) -> pa.Table:
-    """Return rows of texts as a staged piece."""
-    return pa.table({str(at): pa.array(column, pa.large_string()) for at, column in enumerate(zip(*rows, strict=True))})
-
 
 # --- literal cases --------------------------------------------------------------------------------------------------
 
@@ -231,12 +191,6 @@ def test_polars_does_not_bring_pandas(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == ("False\n", "")
 
 
-@pytest.mark.parametrize(("text", "year"), [("2024", "2024"), (" YR2024\n", "2024"), ("2024.00", "2024"),
-                                            ("2024.5", "2024.5"), (" FY24", " FY24"), ("20245", "20245")])
-def test_a_written_year(text: str, year: str) -> None:
-    assert cleaning.written_year(text) == year
-
-
 # --- what is held from piece to piece -------------------------------------------------------------------------------
 
 
@@ -269,179 +223,4 @@ def test_names_are_resolved_once_and_the_memory_of_them_is_bounded(engine: Table
 
 
 def _country_table() -> Any:
-    import json
     return json.loads((PROJECT / "data" / "country_region_table.json").read_text(encoding="utf-8"))
-
-
-# --- nasty records --------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("mark", [".", ","])
-def test_nasty_records(mark: str) -> None:
-    rows = records(200_000 if mark == "." else 40_000, 20261121, mark)
-    plan = plan_for(rows, mark)
-    wanted, table = expected(rows, plan), staged(rows)
-    assert wanted.balance["out"] > 70_000 * len(rows) / 200_000 and wanted.long > 100
-    rules = {each.rule for each in wanted.quarantined}
-    assert len(wanted.balance) == 6 and rules == {"identity", "number", "year", "unit"}
-    tables = []
-    for engine in ENGINES.values():
-        found = clean(engine, table, plan)
-        assert [*cells(found.table)] == wanted.rows
-        assert found.balance == wanted.balance and [*found.quarantined] == wanted.quarantined
-        assert found.unknown == wanted.unknown and found.long == wanted.long
-        tables.append(found.table)
-    assert tables[0].equals(tables[1])
-
-
-def test_pieces_of_a_file_together_are_what_the_file_is(engine: TableEngine) -> None:
-    rows = records(5_000, 3)
-    plan = plan_for(rows)
-    cleaner = Cleaner(engine, plan, IDENTITY, ECONOMIES, FILE)
-    whole, table = expected(rows, plan), staged(rows)
-    pieces = [cleaner.clean(table.slice(begin, 1_234), 2 + begin) for begin in range(0, 5_000, 1_234)]
-    assert [row for piece in pieces for row in cells(piece.table)] == whole.rows
-    assert [each for piece in pieces for each in piece.quarantined] == whole.quarantined
-
-
-TEXTS = st.one_of(
-    st.sampled_from(RAWS), st.from_regex(rf"{cleaning.PLAIN_SHAPE}", fullmatch=True),
-    st.integers(-10**20, 10**20).map(str), st.decimals(allow_nan=False, allow_infinity=False).map(str),
-    st.text(st.characters(exclude_categories=("Cs",)), max_size=12), st.text("0123456789.,-+e \u00a0[]%$", max_size=20))
-RECORDS = st.builds(
-    Record, st.sampled_from(("", "FRA", "DEU", "111", "XX")),
-    st.sampled_from((*NAMES[:20], "France", "Japan", "Germany")), st.sampled_from((*YEARS, "2024", "2023")),
-    st.sampled_from(("NGDPD", "LP")), st.sampled_from(("US$", "Percent", "Euro")),
-    st.sampled_from(("", "Millions", "Billions", "12")), TEXTS, st.sampled_from(NUMBERS), st.sampled_from(NOTES))
-
-
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
-@given(st.lists(RECORDS, max_size=12), st.sampled_from(".,"))
-def test_made_records(rows: list[Record], mark: str) -> None:
-    plan = plan_for(rows, mark)
-    wanted = expected(rows, plan)
-    for engine in ENGINES.values():
-        found = clean(engine, staged(rows), plan)
-        assert [*cells(found.table)] == wanted.rows
-        assert (found.balance, [*found.quarantined], found.unknown, found.long) == (
-            wanted.balance, wanted.quarantined, wanted.unknown, wanted.long)
-
-
-@settings(max_examples=500, deadline=None, derandomize=True)
-@given(st.lists(TEXTS, min_size=1, max_size=20))
-@example(["-0", "-0.00", "0", "0.50", "-0.05", "123456789012345", "1234567890123456", "12345678901234.5", "5\n", "05"])
-def test_what_is_read_without_python_is_what_the_rules_read(texts: list[str]) -> None:
-    plain = ENGINES["polars"].plain(pa.array(texts, pa.large_string()))
-    for at, text in enumerate(texts):
-        if plain.read[at]:
-            digits, decimals = int(plain.digits[at]), int(plain.decimals[at])
-            assert abs(digits) < 10**15 and len(text) <= cleaning.PLAIN_LENGTH
-            sign, body = "-" if digits < 0 else "", str(abs(digits)).rjust(decimals + 1, "0")
-            written = f"{sign}{body[:len(body) - decimals]}.{body[len(body) - decimals:]}"
-            assert cleaning.parse_number(text) == (cleaning.canonical(written), decimals, "")
-        else:
-            assert plain.digits[at] == plain.decimals[at] == 0
-
-
-def test_plain_figures_are_read_without_python() -> None:
-    texts = ["5", "-0.50", "12345678901234.5", "0.1234567890123", "123456789012345", "+5", "05", "5.", ".5", "1,5",
-             "5 ", "1234567890123456", "-12345678901234.5", "", "5\n", "٥"]
-    plain = ENGINES["polars"].plain(pa.array(texts, pa.large_string()))
-    assert plain.read.tolist() == [True] * 5 + [False] * 11
-    assert plain.digits.tolist()[:5] == [5, -50, 123456789012345, 1234567890123, 123456789012345]
-    assert plain.decimals.tolist()[:5] == [0, 2, 1, 13, 0]
-
-
-# --- duplicates and order -------------------------------------------------------------------------------------------
-
-Row = tuple[int, int, int, str, int, float]
-
-
-def clean_table(rows: list[Row]) -> pa.Table:
-    country, year, number, note, cents, published = zip(*rows, strict=True) if rows else ((),) * 6
-    return pa.table({"country": pa.array(country, pa.uint16()), "year": pa.array(year, pa.int16()),
-                     "f7": pa.array(number, pa.int64()), "f8": pa.array(note, pa.large_string()),
-                     "cents": pa.array(cents, pa.int64()), "published": pa.array(published, pa.float64())})
-
-
-def row(country: int = FRANCE, year: int = 2024, number: int = 0, note: str = "", figure: float = 1.0) -> Row:
-    return country, year, number, note, round(figure * 100), figure
-
-
-KEYS = {"all": ("country", "year", "f7", "f8"), "integers": ("country", "year", "f7"), "one": ("country",),
-        "text": ("f8",), "none": ()}
-
-
-def test_the_last_of_a_key_stays_and_the_others_are_told_apart(engine: TableEngine) -> None:
-    rows = [row(figure=1), row(JAPAN, figure=5), row(figure=2), row(figure=1), row(note="x"), row(figure=1),
-            row(JAPAN, figure=6), row(figure=3), row(figure=1)]
-    kept = engine.keep_last(clean_table(rows), KEYS["all"])
-    assert [*cells(kept.table)] == [row(note="x"), row(JAPAN, figure=6), row(figure=1)]
-    assert (kept.exact, kept.superseded) == (3, 3)
-
-
-def test_a_table_without_duplicates_is_returned_as_it_is(engine: TableEngine) -> None:
-    table = clean_table([row(number=number) for number in range(5)])
-    assert engine.keep_last(table, KEYS["all"]) == (table, 0, 0)
-    assert engine.keep_last(clean_table([]), KEYS["all"]) == (clean_table([]), 0, 0)
-    assert engine.ordered(clean_table([]), ECONOMIES, ("country",)).equals(clean_table([]))
-
-
-def test_the_order_of_parts(engine: TableEngine) -> None:
-    number = ECONOMIES.number
-    wanted = [row(number["EGY"], figure=1), row(JAPAN, 2024, figure=7), row(JAPAN, 2023, figure=-7.0),
-              row(FRANCE, 2024, 9, "", 5), row(FRANCE, 2023, -1, "", 4), row(FRANCE, 2024, -1, "", 4),
-              row(FRANCE, 2024, 1, "a", 4), row(FRANCE, 2024, 1, "a\x00", 4), row(FRANCE, 2024, 1, "\uffff", 4),
-              row(FRANCE, 2024, 1, "😀", 4), row(GERMANY, 2024, 0, "", 4), row(number["USA"], figure=1),
-              row(number["BRA"], figure=9), row(number["AUS"], figure=99)]
-    table = clean_table(wanted[::-1])
-    assert [*cells(engine.ordered(table, ECONOMIES, KEYS["all"]))] == wanted
-
-
-def test_equal_rows_stay_in_the_order_in_which_they_came(engine: TableEngine) -> None:
-    rows = [(FRANCE, 2024, 0, str(number), 100, float(number)) for number in range(3_000)]
-    assert [*cells(engine.ordered(clean_table(rows), ECONOMIES, ("country", "year", "f7")))] == rows
-
-
-CLEAN_ROWS = st.lists(st.tuples(
-    st.sampled_from((FRANCE, GERMANY, JAPAN, 0, len(ECONOMIES.known) - 1)), st.sampled_from((1500, 2023, 2024, 2199)),
-    st.sampled_from((0, 1, -1, 10**18 - 1, 1 - 10**18)), st.sampled_from(NOTES),
-    st.sampled_from((0, 1, -1, 10**15 - 1, 1 - 10**15)), st.sampled_from((0.0, 1.5, -1.5, 1e13))), max_size=60)
-
-
-@settings(max_examples=200, deadline=None, derandomize=True)
-@given(CLEAN_ROWS, st.sampled_from(sorted(KEYS)))
-def test_made_rows_by_key_and_in_order(rows: list[Row], key: str) -> None:
-    names = KEYS["all"]
-    kept, exact, superseded = kept_last(rows, [names.index(name) for name in KEYS[key]], 5)
-    for engine in ENGINES.values():
-        found = engine.keep_last(clean_table(rows), KEYS[key])
-        assert ([*cells(found.table)], found.exact, found.superseded) == (kept, exact, superseded)
-        assert [*cells(engine.ordered(clean_table(rows), ECONOMIES, names))] == in_order(rows, 4, range(4))
-
-
-@pytest.mark.parametrize("ties", ["few", "many", "all"])
-def test_a_hundred_thousand_rows_by_key_and_in_order(engine: TableEngine, ties: str) -> None:
-    chance = np.random.default_rng(5)
-    count, spread = 100_000, {"few": 10**12, "many": 40, "all": 1}[ties]
-    numbers = chance.integers(-10**17, 10**17, 50)[chance.integers(0, 50, count)]
-    rows = list(zip(chance.integers(0, 200, count).tolist(), chance.integers(2020, 2024, count).tolist(),
-                    numbers.tolist(), np.array(NOTES, dtype=object)[chance.integers(0, len(NOTES), count)].tolist(),
-                    chance.integers(-spread, spread, count).tolist(),
-                    chance.integers(0, 3, count).astype(float).tolist(), strict=True))
-    table = clean_table(rows)
-    table = pa.concat_tables([table.slice(0, 777), table.slice(777)])  # pieces, as a partition has them
-    kept, exact, superseded = kept_last(rows, range(4), 5)
-    found = engine.keep_last(table, KEYS["all"])
-    assert [*cells(found.table)] == kept and (found.exact, found.superseded) == (exact, superseded)
-    assert exact > 0 and superseded > 0
-    assert [*cells(engine.ordered(table, ECONOMIES, KEYS["all"]))] == in_order(rows, 4, range(4))
-
-
-@settings(max_examples=300, deadline=None, derandomize=True)
-@given(st.lists(st.tuples(*[st.integers(-2**63, 2**63 - 1) | st.integers(-2, 2)] * 4), min_size=1, max_size=40))
-def test_sorting_is_right_for_all_integers(rows: list[tuple[int, ...]]) -> None:
-    found = _order.sort([np.array(column, dtype=np.int64) for column in zip(*rows, strict=True)])
-    order = sorted(range(len(rows)), key=lambda at: rows[at])
-    assert found.rows.tolist() == order
-    assert found.new.tolist() == [not at or rows[order[at]] != rows[order[at - 1]] for at in range(len(rows))]

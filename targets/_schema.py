@@ -1,0 +1,41 @@
+"""The schema of a database: which one this program knows, and what is said of one that has another."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from pipeline.errors import CheckpointError, TargetRefused
+from utils import PROJECT
+
+MIGRATIONS = PROJECT / "sql" / "migrations"
+UNTOUCHED = "nothing was changed"
+
+
+def migrations() -> list[Path]:
+    """Return the files that make the schema of the history, oldest first: the first is 0001_NAME.sql."""
+    return sorted(MIGRATIONS.glob("[0-9]*.sql"))
+
+
+@cache
+def newest() -> int:
+    """Return the version that a database of the history has after all migrations."""
+    return int(migrations()[-1].name.partition("_")[0])
+
+
+def refuse_older(version: int, known: int, path: Path, *, what: str = "The database", remedy: str,
+                 command: str) -> None:
+    """Refuse a database from before this program's schema. Raises CheckpointError.
+
+    remedy: what brings it up to date, in words; command: what to type for it.
+    """
+    if version < known:
+        raise CheckpointError(f"{what} has schema {version}, this program reads schema {known}: {remedy}",
+                              where=str(path), safe=UNTOUCHED, next_command=command)
+
+
+def refuse_newer(version: int, known: int, path: Path, *, what: str = "The database", safe: str = UNTOUCHED) -> None:
+    """Refuse a database that a later version of the project made: its figures may mean more. Raises TargetRefused."""
+    if version > known:
+        raise TargetRefused(f"{what} has schema {version}, this program knows {known}", where=str(path), safe=safe,
+                            next_command="update World Economies, or choose another --workspace")
