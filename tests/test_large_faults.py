@@ -2,9 +2,33 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+from pathlib import Path
+
 import numpy as np
+import pytest
 
 from engines import _order
+from large import extracting, sorting
+from pipeline.errors import GateError, UsageError
+from tests import large_table
+from tests.large_stages import run_stages
+from tests.project import manifest
+
+pytest.importorskip("polars", reason="the group `large` is not installed")
+pytest.importorskip("adbc_driver_sqlite", reason="the group `large` is not installed")
+
+HEADER = "country,year,branch,gdp_usd_million\n"
+POLARS = ("--engine", "polars", "--workers", "2")
+
+
+def table(folder: Path, text: str, name: str = "t.csv") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+# --- many columns -----------------------------------------------------------------------------------------------------
 
 
 def test_rows_equal_in_a_thousand_columns_are_sorted() -> None:
@@ -21,3 +45,71 @@ def test_the_last_of_a_thousand_columns_decides() -> None:
     found = _order.sort([*columns, np.array([5, -10**17, 5, 4, 10**17, -9])])
     assert found.rows.tolist() == [1, 3, 0, 2, 4, 5]
     assert found.new.tolist() == [True, True, True, False, True, True]
+
+
+@pytest.mark.parametrize(("further", "words"), [(1_996, ""), (1_997, "has 1,997 columns beside economy, year and GDP")])
+def test_more_columns_than_a_database_takes_are_refused_at_once(further: int, words: str, tmp_path: Path,
+                                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ",".join(f"c{at}" for at in range(further))
+    path = table(tmp_path, f"country,year,gdp_usd_million,{names}\nFiji,2020,5{',x' * further}\n")
+    if words:
+        with pytest.raises(UsageError, match=words):
+            run_stages(monkeypatch, [path], tmp_path / "w", stages=["extract"])
+        assert not list((tmp_path / "w").rglob("*.arrow"))
+    else:
+        run_stages(monkeypatch, [path], tmp_path / "w")
+        assert len(large_table.held(tmp_path / "w")["Oceania"][0]) == 2_000
+
+
+def test_a_key_that_two_columns_could_be_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = table(tmp_path, "country,year,Branch,branch,gdp_usd_million\nFiji,2020,1,2,5\nFiji,2020,1,3,5\n")
+    with pytest.raises(UsageError, match="has 2 columns of that name"):
+        run_stages(monkeypatch, [path], tmp_path / "w", "--key", "country,Branch")
+
+
+def test_gdp_among_six_thousand_indicators_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    others = "".join(f"Fiji,2020,A{number:04d},million,5\n" for number in range(6_000))
+    path = table(tmp_path, f"country,year,indicator,unit,value\n{others}Fiji,2020,NGDPD,US$ million,7000\n")
+    run_stages(monkeypatch, [path], tmp_path / "w")
+    assert large_table.held(tmp_path / "w")["Oceania"] == [("Fiji", 7.0, 7.0, 2020)]
+    assert manifest(tmp_path / "w", "transform")["balance"] == {"in": 6_001, "out": 1,
+                                                                "set aside: not asked for": 6_000}
+
+
+# --- pieces -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_sample_of_a_header_alone_is_refused_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(GateError, match="has a header and no row under it"):
+        run_stages(monkeypatch, [table(tmp_path, HEADER)], tmp_path / "w", "--sample", "100", stages=["extract"])
+
+
+def test_pieces_of_one_file_never_take_the_numbers_of_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extracting, "MOST_PIECES", 3)
+    paths = [table(tmp_path, HEADER + "".join(f"Fiji,2020,{number},{5000 + 10 * number}\n"
+                                              for number in range(first, first + 9)), f"t{first}.csv")
+             for first in (0, 9)]
+    run_stages(monkeypatch, paths, tmp_path / "w", *POLARS, "--piece-size", "20")
+    assert [row[4] for row in large_table.held(tmp_path / "w")["Oceania"]] == list(range(17, -1, -1))
+
+
+def test_pieces_parted_by_another_polars_are_parted_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = table(tmp_path, HEADER + "".join(f"Fiji,2020,{number},{5000 + number}\n" for number in range(400)))
+    again, of_polars = tmp_path / "w", importlib.metadata.version
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sorting, "reduce_partition", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run_stages(monkeypatch, [path], again, *POLARS, "--piece-size", "2K", stages=["extract", "transform"])
+    parted = sorted(again.glob("results/work/*/parted/*.json"))
+    before = [(each.name, each.stat().st_mtime_ns) for each in parted]
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "999" if name == "polars" else of_polars(name))
+    with monkeypatch.context() as patched:
+        patched.setattr(sorting, "reduce_partition", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run_stages(monkeypatch, [path], again, *POLARS, "--piece-size", "2K", stages=["transform"])
+    assert len(before) > 2
+    assert not {*before} & {(each.name, each.stat().st_mtime_ns) for each in parted}
