@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import importlib.metadata
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from engines import _order
-from large import extracting, sorting
+from large import cut, extracting, sorting
+from pipeline.documents import RawDocument
 from pipeline.errors import GateError, UsageError
 from tests import large_table
 from tests.large_stages import run_stages
@@ -113,3 +115,23 @@ def test_pieces_parted_by_another_polars_are_parted_again(tmp_path: Path, monkey
             run_stages(monkeypatch, [path], again, *POLARS, "--piece-size", "2K", stages=["transform"])
     assert len(before) > 2
     assert not {*before} & {(each.name, each.stat().st_mtime_ns) for each in parted}
+
+
+def test_small_pieces_are_cut_without_reading_their_block_again_for_each(tmp_path: Path,
+                                                                         monkeypatch: pytest.MonkeyPatch) -> None:
+    body = HEADER + "".join(f"Fiji,2020,{number},5\n" for number in range(100_000))
+    path, size, block = table(tmp_path, body), len(body), 1 << 19
+    layout = cut.layout_of(RawDocument("data", "t.csv", "2026-01-01T00:00:00Z", path=path), "t.csv", {})
+    blocks = [(start, min(start + block, size), cut.survey_block(str(path), start, min(start + block, size)))
+              for start in range(0, size, block)]
+    read, steps = [], cut._steps
+
+    def counted(*arguments: object) -> Iterator[bytearray]:
+        for data in steps(*arguments):
+            read.append(len(data))
+            yield data
+
+    monkeypatch.setattr(cut, "_steps", counted)
+    pieces = cut.cut(str(path), layout, blocks, 16_384)
+    assert [len(pieces), pieces[0].end, pieces[-1].end] == [110, 16_436, 1_788_926]
+    assert sum(read) < 2 * size
