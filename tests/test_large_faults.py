@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib.metadata
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +18,7 @@ from pipeline.documents import RawDocument
 from pipeline.errors import GateError, UsageError
 from tests import large_table
 from tests.large_stages import run_stages
-from tests.project import manifest
+from tests.project import PROJECT, manifest
 
 pytest.importorskip("polars", reason="the group `large` is not installed")
 pytest.importorskip("adbc_driver_sqlite", reason="the group `large` is not installed")
@@ -126,12 +129,46 @@ def test_small_pieces_are_cut_without_reading_their_block_again_for_each(tmp_pat
               for start in range(0, size, block)]
     read, steps = [], cut._steps
 
-    def counted(*arguments: object) -> Iterator[bytearray]:
+    def counted(*arguments: Any) -> Iterator[bytearray]:
         for data in steps(*arguments):
             read.append(len(data))
             yield data
 
     monkeypatch.setattr(cut, "_steps", counted)
     pieces = cut.cut(str(path), layout, blocks, 16_384)
+    assert not isinstance(pieces, cut.Uncuttable)
     assert [len(pieces), pieces[0].end, pieces[-1].end] == [110, 16_436, 1_788_926]
     assert sum(read) < 2 * size
+
+
+STAGED = """
+import sys
+from pathlib import Path
+from large import read, serial, staging
+from large.cut import layout_of
+from large.watch import stamp
+from large.worker import peak_memory
+from sources._files import file_document
+path, root = Path(sys.argv[1]), sys.argv[2]
+layout, size = layout_of(file_document(path, {}), path.name, {}).told(), path.stat().st_size
+before = peak_memory()
+if sys.argv[3] == "cut":
+    told = [staging.stage_piece(root, "s", "q", 0, str(path), path.name, stamp(path),
+                                [[layout["header_ends"], size, 2]], layout, "")]
+else:
+    told = staging.stage_serially(root, "s", "q", 0, str(path), path.name, stamp(path), layout, "", 4 * size)
+print(sum(each["quarantine"]["rows"] for each in told), (peak_memory() - before) >> 20)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="this system does not tell the peak of its memory")
+@pytest.mark.parametrize(("way", "first"), [("cut", ""), ("serially", ""), ("by the csv module", 'Fi"ji,2020,1,5\n')])
+def test_rows_that_cannot_be_read_wait_on_the_disk(way: str, first: str, tmp_path: Path) -> None:
+    path = table(tmp_path, HEADER + first + "x\n" * 400_000)
+    done = subprocess.run([sys.executable, "-c", STAGED, str(path), str(tmp_path / "w"), way], cwd=PROJECT,
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    bad, peak = map(int, done.stdout.split())
+    assert bad == 400_000
+    assert peak < 70  # MiB; 110 where they wait in memory
+    assert {each.suffix for each in (tmp_path / "w").rglob("*.*")} == {".json", ".arrow", ".csv"}
