@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import random
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -79,6 +80,26 @@ def test_gdp_among_six_thousand_indicators_is_found(tmp_path: Path, monkeypatch:
     assert large_table.held(tmp_path / "w")["Oceania"] == [("Fiji", 7.0, 7.0, 2020)]
     assert manifest(tmp_path / "w", "transform")["balance"] == {"in": 6_001, "out": 1,
                                                                 "set aside: not asked for": 6_000}
+
+
+def test_ranges_are_cut_by_some_columns_and_rows_go_by_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[list[Any]] = []
+
+    def kept(*arguments: Any, **named: Any) -> Any:
+        seen.append(choose(*arguments, **named))
+        return seen[-1]
+
+    choose = sorting.choose_ranges
+    monkeypatch.setattr(sorting, "choose_ranges", kept)
+    names = ",".join(f"c{at}" for at in range(40))
+    numbers = random.Random(5).sample(range(3_000), 3_000)
+    body = "".join(f"Fiji,2020,{number % 900},{number % 8}{',7' * 37},{number},5000\n" for number in numbers)
+    run_stages(monkeypatch, [table(tmp_path, f"country,year,{names},gdp_usd_million\n{body}")], tmp_path / "w", *POLARS,
+               "--piece-size", "4K")
+    assert {len(each) for each in seen[0]} == {1, 18}  # a region; a region, the figure and 16 columns
+    assert len(seen[0]) > 20
+    rows = [(row[4], row[5], row[43]) for row in large_table.held(tmp_path / "w")["Oceania"]]
+    assert rows == sorted((number % 900, number % 8, number) for number in numbers)
 
 
 # --- pieces -----------------------------------------------------------------------------------------------------------
