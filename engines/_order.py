@@ -82,8 +82,30 @@ def _field(column: Array) -> _Field:
 
 
 def _sorted(fields: Sequence[_Field], count: int) -> Sorted:
+    """Sort by rounds: by as many bits as fit, then, as long as rows tie, these by the next bits.
+
+    A loop and not a recursion: rows that are equal in all of a thousand columns tie in as many rounds.
+    """
+    rows, new, left = _round([field for field in fields if field.bits], np.zeros(count, dtype=np.uint64), WORD, None)
+    tied = _tied(new) if left else np.empty(0, dtype=np.int64)
+    while left and len(tied):
+        own, group = rows[tied], _field(np.cumsum(new[tied]))
+        inner, new_inside, left = _round(left, group.values, WORD - group.bits, own)
+        rows[tied], new[tied] = own[inner], new_inside
+        tied = tied[_tied(new_inside)]
+    return Sorted(rows, new)
+
+
+def _round(fields: Sequence[_Field], packed: Bits, room: int, own: Numbers | None
+           ) -> tuple[Numbers, Flags, Sequence[_Field]]:
+    """Sort by what is packed already and the first bits of the fields; returns what did not find room, too.
+
+    room: bits left in `packed`, which is changed. own: the rows that are sorted, of which the fields hold more; None:
+    all, in their order.
+    """
+    count = len(packed)
     below = np.uint64((count - 1).bit_length())
-    packed, left = _packed(fields, WORD - int(below), count)
+    left = _pack(fields, packed, room - int(below), own)
     packed <<= below
     packed |= np.arange(count, dtype=np.uint64)
     packed.sort()
@@ -91,33 +113,26 @@ def _sorted(fields: Sequence[_Field], count: int) -> Sorted:
     packed >>= below
     new = np.ones(count, dtype=bool)
     np.not_equal(packed[1:], packed[:-1], out=new[1:])
-    del packed
-    tied = np.flatnonzero(~(new & np.append(new[1:], True))) if left else ()
-    if len(tied):
-        _break_ties(rows, new, np.asarray(tied), left)
-    return Sorted(rows, new)
+    return rows, new, left
 
 
-def _packed(fields: Sequence[_Field], room: int, count: int) -> tuple[Bits, list[_Field]]:
-    """Return the first fields, and part of the next one, in so many bits, and what did not find room."""
-    packed = np.zeros(count, dtype=np.uint64)
-    left = []
-    for values, bits in fields:
+def _pack(fields: Sequence[_Field], packed: Bits, room: int, own: Numbers | None) -> Sequence[_Field]:
+    """Put the first fields, and part of the next one, behind what is packed; returns what did not find room.
+
+    Of a field that is left in part the upper bits stay where they are, and are passed over the next time.
+    """
+    for at, (values, bits) in enumerate(fields):
         taken = min(bits, room)
-        rest = np.uint64(bits - taken)
         if taken:
+            some = values if own is None else values[own] & np.uint64((1 << bits) - 1)
             packed <<= np.uint64(taken)
-            packed |= values >> rest
-        if rest:
-            left.append(_Field(values & np.uint64((1 << int(rest)) - 1), int(rest)))
-        room -= taken
-    return packed, left
+            packed |= some >> np.uint64(bits - taken)
+            room -= taken
+        if taken < bits:
+            return [_Field(values, bits - taken), *fields[at + 1:]]
+    return []
 
 
-def _break_ties(rows: Numbers, new: Flags, tied: Numbers, left: Sequence[_Field]) -> None:
-    """Sort the rows at the places `tied`, equal so far to a neighbour, by what is left; rows and new are changed."""
-    group = _field(np.cumsum(new[tied]))
-    own = rows[tied]
-    inner = _sorted([group, *(_Field(values[own], bits) for values, bits in left)], len(tied))
-    rows[tied] = own[inner.rows]
-    new[tied] = inner.new
+def _tied(new: Flags) -> Numbers:
+    """Return the places of rows that are equal to a neighbour."""
+    return np.flatnonzero(~(new & np.append(new[1:], True)))

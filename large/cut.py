@@ -8,10 +8,11 @@ every piece from the first on is well formed, every cut between them was right.
 
 from __future__ import annotations
 
+import bisect
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -26,6 +27,7 @@ from sources._unpack import open_unpacked
 from sources.table import open_table
 
 STEP = 1 << 18  # bytes looked at together: they stay in the processor's cache
+NEAR = 1 << 12  # bytes in which most records end
 NEWLINE, RETURN, QUOTE = b"\n\r\""
 LINE_END = re.compile(rb"\r\n|\n|\r")
 ASCII_FIRST = ("utf-8", "utf-8-sig", "cp1252", "latin-1")  # bytes below 128 mean what they mean in ASCII
@@ -199,7 +201,7 @@ def cut(path: str, layout: Layout, blocks: Sequence[tuple[int, int, BlockSurvey]
     for nominal in range(layout.header_ends + piece_bytes, size, piece_bytes):
         if nominal <= start:
             continue
-        state = _state_at(path, nominal - 1, known)
+        state = _state_at(path, nominal - 1, known, _State(start, 0, first - 1))
         found = _record_end(path, state, size)
         if found is None:
             return Uncuttable(f"has a record of more than {LONGEST_RECORD:,} bytes")
@@ -240,9 +242,13 @@ def _counted(path: str, start: int, end: int) -> _Counts:
     return counts
 
 
-def _state_at(path: str, at: int, known: list[_State]) -> _State:
-    """Return the state at a place, counted from the nearest place where it is known, before or behind."""
-    near = min(known, key=lambda state: abs(state.at - at))
+def _state_at(path: str, at: int, known: Sequence[_State], cut_at: _State) -> _State:
+    """Return the state at a place, counted from the nearest place where it is known, before or behind.
+
+    known: in order. cut_at: the latest cut, which is the nearest where pieces are smaller than blocks.
+    """
+    behind = bisect.bisect_left(known, at, key=lambda state: state.at)
+    near = min(*known[max(behind - 1, 0):behind + 1], cut_at, key=lambda state: abs(state.at - at))
     counts = _counted(path, min(near.at, at), max(near.at, at))
     sign = 1 if near.at <= at else -1
     return _State(at, near.quotes + sign * counts.quotes, near.lines + sign * (counts.newlines + counts.returns))
@@ -253,8 +259,8 @@ def _record_end(path: str, state: _State, size: int) -> _State | None:
     none. None: too far.
     """
     end, quotes, lines = min(size, state.at + LONGEST_RECORD), state.quotes, _Counts()
-    at = state.at
-    for data in _steps(path, state.at, end):
+    at, near = state.at, min(state.at + NEAR, end)
+    for data in chain(_steps(path, at, near), _steps(path, near, end)):
         cells = np.frombuffer(data, np.uint8)
         inside = np.bitwise_xor.accumulate(cells == QUOTE) ^ bool(quotes % 2)
         found = np.flatnonzero((cells == NEWLINE) & ~inside)

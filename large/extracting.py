@@ -15,7 +15,7 @@ from history.calendar import first_day, parse_printing
 from history.model import GIVEN, OBSERVED, Vintage
 from large import meaning
 from large.digests import BLOCK, digest_of_blocks
-from large.model import Layout, TablePlan
+from large.model import MOST_FURTHER, Layout, TablePlan
 from large.pieces import identity_of
 from large.pool import Pool, Task
 from large.settings import Settings
@@ -78,6 +78,10 @@ def opened(request: Request) -> Table:
         if layout.columns.vintage >= 0:
             raise UsageError(f"{path.name} has a column of vintages, and --target regions holds one picture",
                              where=str(path), safe=SAFE, next_command="--target sqlite keeps every vintage of it")
+    if (count := len(meaning.further_of(layouts[0]))) > MOST_FURTHER:
+        raise UsageError(f"{request.inputs[0].name} has {count:,} columns beside economy, year and GDP, and a database "
+                         f"takes {MOST_FURTHER:,}", where=str(request.inputs[0]), safe=SAFE,
+                         next_command="the same command, with fewer columns in the table")
     return Table(stamps, request.inputs, layouts, vintage_of(request, max(changed for _, changed in stamps.values())))
 
 
@@ -135,7 +139,7 @@ def stage_pieces(table: Table, stage: Stage, pool: Pool, settings: Settings, cod
 def _in_parallel(table: Table, stage: Stage, pool: Pool, number: int, cuts: Sequence[Sequence[Sequence[int]]],
                  identity: str, sample: str) -> list[dict[str, Any]] | str:
     """Stage the pieces of one file; returns what they told, or why the file must be read from its start to its end."""
-    most = math.ceil(int(sample) / len(cuts)) if sample.isdigit() else 0
+    most = math.ceil(int(sample) / max(len(cuts), 1)) if sample.isdigit() else 0
     common = _common(table, stage, number)
     tasks = [Task("large.staging:stage_piece", common | {
         "number": number * MOST_PIECES + at, "ranges": ranges, "identity": f"{identity}/{at}/{most}", "most": most})
@@ -184,6 +188,7 @@ def pieces_of(table: Table, number: int, settings: Settings, sample: str) -> lis
     from large.cut import BlockSurvey, Uncuttable, cut
 
     small = min(SAMPLE_PIECE, settings.piece_bytes) if sample else settings.piece_bytes
+    small = max(small, table.stamps[table.files[number]][0] // MOST_PIECES + 1)  # the next file has the next numbers
     blocks = [(start, end, BlockSurvey(*told)) for start, end, told in table.blocks[number]]
     if is_packed(file_document(table.files[number], {})):
         return "it is packed"

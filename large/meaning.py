@@ -6,6 +6,7 @@ columns are integers, and how economies are named (see large.seen); put together
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -65,6 +66,7 @@ def key_of(layout: Layout, further: Sequence[Further], asked: Sequence[str], nam
     """Return the clean columns of the key. Raises UsageError for a column that the table has not."""
     at = layout.columns
     known = {each.name.casefold(): each.field for each in further}
+    repeated = Counter(each.name.casefold() for each in further)
     known |= {layout.names[index].strip().casefold(): "country" for index in (at.code, at.name) if index >= 0}
     known["country"] = "country"
     has_year = bool(at.wide) or at.year >= 0
@@ -78,7 +80,12 @@ def key_of(layout: Layout, further: Sequence[Further], asked: Sequence[str], nam
     if unknown:
         raise UsageError(f"--key names {unknown[0]!r}, which is no column of {name} that can tell records apart",
                          safe=SAFE, next_command=f"--key takes some of {', '.join(sorted(known))}")
-    return tuple(dict.fromkeys(known[each.strip().casefold()] for each in asked))
+    folded = [each.strip().casefold() for each in asked]
+    unclear = [each for each in folded if repeated[each] > 1 and known[each] not in ("country", "year")]
+    if unclear:
+        raise UsageError(f"--key names {unclear[0]!r}, and {name} has {repeated[unclear[0]]} columns of that name",
+                         safe=SAFE, next_command="give them names of their own in the header")
+    return tuple(dict.fromkeys(known[each] for each in folded))
 
 
 def kinds_of(layout: Layout, texts: Iterable[Sequence[str]], name: str, option: str) -> tuple[Kind, ...]:

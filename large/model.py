@@ -11,6 +11,7 @@ from sources._columns import Columns
 
 MOST_CENTS = 10**15  # hundredths of a billion dollars: below it two decimals of a double are exact
 MOST_KINDS = 5_000  # different (indicator, unit, scale)
+MOST_FURTHER = 1_996  # columns that are none of ours: SQLite takes 2,000, of which four are
 PLACES = 200  # different names looked at to tell whether they are codes
 INTEGER_DIGITS = 18  # a further column of integers is held as such up to these
 

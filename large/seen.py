@@ -5,17 +5,20 @@ pandas is not imported, nor polars where no figure has a mark: a worker begins a
 
 from __future__ import annotations
 
+from heapq import nsmallest
 from typing import Any
 
 import numpy as np
 import pyarrow
 
-from engines._arrow import numbers_of, texts_of
+from engines._arrow import each_of, numbers_of, texts_of
 from large.meaning import further_of
 from large.model import INTEGER_DIGITS, MOST_KINDS, PLACES, Layout
+from rules.indicators import MAIN
 from sources._marks import Marks
 
 FIRST = 4_096  # cells with a point that are looked at first
+OTHERS = 12  # indicators that are none of ours and are told
 FEW = 5_000  # cells with a mark that are looked at one by one, without polars
 
 
@@ -66,17 +69,24 @@ def _places(column: pyarrow.Array) -> list[str]:
 
 
 def _kinds(table: pyarrow.Table, layout: Layout) -> list[list[str]]:
-    """Return the different (indicator, unit, scale)."""
+    """Return the different (indicator, unit, scale) of GDP; of other indicators some names alone, for a message.
+
+    A table may have more indicators than MOST_KINDS, and GDP must not be the one that is left out.
+    """
     at = layout.columns
     there = [index for index in (at.indicator, at.unit, at.scale) if index >= 0]
     if not there:
         return [["", "", ""]]
-    codes, texts = np.zeros(table.num_rows, dtype=np.int64), []
-    for index in there:
-        encoded = texts_of(table[str(index)]).dictionary_encode()
-        texts.append(encoded.dictionary)
-        codes = codes * len(encoded.dictionary) + numbers_of(encoded.indices)
+    columns = [texts_of(table[str(index)]).dictionary_encode() for index in there]
+    texts = [column.dictionary for column in columns]
+    codes = np.zeros(table.num_rows, dtype=np.int64)
+    for column in columns:
+        codes = codes * len(column.dictionary) + numbers_of(column.indices)
     found = []
+    if at.indicator >= 0:
+        asked, others = _of_gdp(texts[0])
+        codes = codes[asked[numbers_of(columns[0].indices)]]
+        found = [[other, "", ""] for other in others]
     for code in np.unique(codes)[:MOST_KINDS + 1].tolist():
         cells = []
         for known in reversed(texts):
@@ -85,6 +95,14 @@ def _kinds(table: pyarrow.Table, layout: Layout) -> list[list[str]]:
         told = dict(zip(there, reversed(cells), strict=True))
         found.append([told.get(index, "") for index in (at.indicator, at.unit, at.scale)])
     return found
+
+
+def _of_gdp(indicators: pyarrow.Array) -> tuple[Any, list[str]]:
+    """Return for each text whether it means GDP, and the first of the others, sorted."""
+    from sources._tables import indicator_of
+
+    asked = np.fromiter((indicator_of(text) == MAIN for text in each_of(indicators)), dtype=bool)
+    return asked, nsmallest(OTHERS, (text for text, gdp in zip(each_of(indicators), asked, strict=True) if not gdp))
 
 
 def _marks(values: pyarrow.Array) -> dict[str, Any]:

@@ -15,18 +15,19 @@ import numpy as np
 
 from large.cut import ASCII_FIRST, LONGEST_RECORD, NEWLINE, QUOTE, STEP, head_of
 from large.model import Layout
-from large.read import RawPiece, Untrusted, numbered, read_piece
+from large.read import RawPiece, Room, Untrusted, numbered, read_piece
 from pipeline.documents import RawDocument
-from rules.records import Quarantined
 from sources._csv_rows import Form, records
 from sources._text import errors_of
 from sources._unpack import open_unpacked
 
 
-def read_serially(document: RawDocument, layout: Layout, name: str, piece_bytes: int) -> Iterator[RawPiece]:
+def read_serially(document: RawDocument, layout: Layout, name: str, piece_bytes: int, room: Room = list
+                  ) -> Iterator[RawPiece]:
     """Yield what is in a file, piece by piece, whatever it is: packed, of any encoding, with quotes of any kind.
 
-    Memory is that of a piece: a longer line is cut off and refused. Raises SourceNonsense for damaged packing.
+    Memory is that of a piece: a longer line is cut off and refused. room: see large.read.read_piece(). Raises
+    SourceNonsense for damaged packing.
     """
     with open_unpacked(document, name) as packed:
         if layout.encoding in ASCII_FIRST:
@@ -36,23 +37,24 @@ def read_serially(document: RawDocument, layout: Layout, name: str, piece_bytes:
             source = _utf8_stream(packed, layout.encoding)
             _, waiting = head_of(source, layout.header_lines)
             layout = replace(layout, encoding="utf-8")
-        yield from _pieces(source, waiting, layout, name, piece_bytes)
+        yield from _pieces(source, waiting, layout, name, piece_bytes, room)
 
 
-def _pieces(source: BinaryIO, waiting: bytes, layout: Layout, name: str, piece_bytes: int) -> Iterator[RawPiece]:
+def _pieces(source: BinaryIO, waiting: bytes, layout: Layout, name: str, piece_bytes: int, room: Room
+            ) -> Iterator[RawPiece]:
     line = layout.header_lines + 1
     while True:
         block = source.read(piece_bytes)
         data = waiting + block
         end = _last_record_end(data) if block else len(data)
         if data and (not end and len(data) > piece_bytes + LONGEST_RECORD):
-            yield from _by_csv_module(_Stream(data, source.read), layout, name, line, piece_bytes)
+            yield from _by_csv_module(_Stream(data, source.read), layout, name, line, piece_bytes, room)
             return
         if end:
             try:
-                piece = read_piece(data[:end], layout, line, name)
+                piece = read_piece(data[:end], layout, line, name, room)
             except Untrusted:
-                yield from _by_csv_module(_Stream(data, source.read), layout, name, line, piece_bytes)
+                yield from _by_csv_module(_Stream(data, source.read), layout, name, line, piece_bytes, room)
                 return
             yield piece
             line += piece.lines
@@ -75,22 +77,23 @@ def _last_record_end(data: bytes) -> int:
     return last
 
 
-def _by_csv_module(source: io.RawIOBase, layout: Layout, name: str, line: int, piece_bytes: int) -> Iterator[RawPiece]:
+def _by_csv_module(source: io.RawIOBase, layout: Layout, name: str, line: int, piece_bytes: int, room: Room
+                   ) -> Iterator[RawPiece]:
     """Yield the rest of a file as the csv module reads it."""
     encoding = "utf-8" if layout.encoding.startswith("utf-8") else layout.encoding
     text = io.TextIOWrapper(io.BufferedReader(source, STEP), encoding, errors_of(encoding), newline="")
     form, size = Form(layout.delimiter, len(layout.names), name), 0
-    bad: list[Quarantined] = []
+    bad = [room()]  # of the piece that is being read
     rows: list[tuple[int, Sequence[str]]] = []
-    for number, row in records(text, form, bad.append, first=line):
+    for number, row in records(text, form, lambda each: bad[-1].append(each), first=line):
         rows.append((number, row))
         size += sum(map(len, row)) + 8 * len(row)
         if size >= piece_bytes:
-            yield numbered(rows, layout, line, list(bad))
+            yield numbered(rows, layout, line, bad.pop())
             line, size = number + 1, 0
-            bad.clear()
+            bad.append(room())
             rows.clear()
-    yield numbered(rows, layout, line, bad)
+    yield numbered(rows, layout, line, bad.pop())
 
 
 class _Stream(io.RawIOBase):

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SAMPLED_TEXT = 64  # characters of a text that are sampled: a megabyte of it would tell no more
-Boundary = Sequence[Any]  # (region,) where a region begins, else (region, cents, country, year, further …)
+SAMPLED_COLUMNS = 16  # dimensions that tell where ranges begin: a sample of a thousand columns would fill the memory
+Boundary = Sequence[Any]  # (region,) where a region begins, else (region, cents, country, year, some further …)
 
 
 def clean_piece(root: str, folder: str, quarantine: str, number: int, piece: dict[str, Any], plan: dict[str, Any],
@@ -115,8 +116,9 @@ def choose_ranges(paths: Sequence[str], sample_at: int, plan: dict[str, Any], en
 
     every: one row of so many was sampled.
     """
-    meaning, economies = TablePlan.of(plan), _economies()
-    table = open_table_engine(engine).ordered(batch_of(paths, sample_at), economies, meaning.dimensions)
+    dimensions, economies = TablePlan.of(plan).dimensions[:SAMPLED_COLUMNS], _economies()
+    sample = pyarrow.concat_tables([_columns_of(path, sample_at, [*dimensions, "cents"]) for path in paths])
+    table = open_table_engine(engine).ordered(sample, economies, dimensions)
     region = np.array(economies.region, dtype=np.int64)[numbers_of(table["country"])]
     step, found = max(rows // every, 1), list[Boundary]()
     for number in range(len(REGIONS)):
@@ -124,10 +126,16 @@ def choose_ranges(paths: Sequence[str], sample_at: int, plan: dict[str, Any], en
         found.append((number,))
         for at in range(begin + step, end - step // 2, step):
             row = table.slice(at, 1).to_pylist()[0]
-            boundary = (number, row["cents"], *(row[name] for name in meaning.dimensions))
+            boundary = (number, row["cents"], *(row[name] for name in dimensions))
             if boundary != found[-1]:
                 found.append(boundary)
     return found
+
+
+def _columns_of(path: str, number: int, names: Sequence[str]) -> pyarrow.Table:
+    """Return some columns of a batch of a file; copied, since a part of a batch holds all of it."""
+    table = batch_of([path], number).select(names)
+    return rows_of(table, np.arange(table.num_rows))
 
 
 def ranges_of(table: pyarrow.Table, plan: TablePlan, economies: Economies, boundaries: Sequence[Boundary]

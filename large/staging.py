@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from large.model import Layout
 from large.pieces import checkpointed, write_batches
 from large.watch import Stamp, unchanged
 from pipeline.parts import write_parts
+from pipeline.spooled import Spooled
 from rules.records import Quarantined
 from sources._files import file_document
 from utils import Workspace
@@ -48,11 +50,15 @@ def stage_piece(root: str, folder: str, quarantine: str, number: int, path: str,
 
     def make() -> dict[str, Any]:
         read = []
-        with unchanged({Path(path): stamp}), Path(path).open("rb") as stream:
-            for start, end, first_line in ranges:
-                stream.seek(start)
-                read.append(read_piece(stream.read(end - start), form, first_line, name))
-        return keep(root, folder, quarantine, number, read, form, [line for _, _, line in ranges], most)
+        with ExitStack() as stack:
+            def room() -> Spooled:
+                return stack.enter_context(Spooled((), Path(root, quarantine)))
+
+            with unchanged({Path(path): stamp}), Path(path).open("rb") as stream:
+                for start, end, first_line in ranges:
+                    stream.seek(start)
+                    read.append(read_piece(stream.read(end - start), form, first_line, name, room))
+            return keep(root, folder, quarantine, number, read, form, [line for _, _, line in ranges], most)
 
     try:
         return checkpointed(Path(root, folder, f"{number:06d}.json"), identity, make)
@@ -73,14 +79,17 @@ def stage_serially(root: str, folder: str, quarantine: str, first: int, path: st
     line, chosen = form.header_lines + 1, random.Random(SEED)
     size = min(SAMPLE_PIECE, piece_bytes) if share < 1 else piece_bytes
     number = first
-    for read in read_serially(file_document(Path(path), {}), form, name, size):
-        if number == first or chosen.random() < share:
-            def make(read: RawPiece = read, line: int = line, number: int = number) -> dict[str, Any]:
-                with unchanged({Path(path): stamp}):
-                    return keep(root, folder, quarantine, number, [read], form, [line])
+    for read in read_serially(file_document(Path(path), {}), form, name, size,
+                              lambda: Spooled((), Path(root, quarantine))):
+        assert isinstance(read.bad, Spooled)
+        with read.bad:
+            if number == first or chosen.random() < share:
+                def make(read: RawPiece = read, line: int = line, number: int = number) -> dict[str, Any]:
+                    with unchanged({Path(path): stamp}):
+                        return keep(root, folder, quarantine, number, [read], form, [line])
 
-            found.append(checkpointed(Path(root, folder, f"{number:06d}.json"), f"{identity}/{number}", make))
-            number += 1
+                found.append(checkpointed(Path(root, folder, f"{number:06d}.json"), f"{identity}/{number}", make))
+                number += 1
         line += read.lines
     return found
 
@@ -91,7 +100,6 @@ def keep(root: str, folder: str, quarantine: str, number: int, read: Sequence[Ra
     from large.seen import look
 
     table = joined([each.table for each in read], lines)
-    bad = [row for each in read for row in each.bad]
     records = sum(each.records for each in read)
     if most and table.num_rows > most:
         records -= table.num_rows - most
@@ -100,7 +108,9 @@ def keep(root: str, folder: str, quarantine: str, number: int, read: Sequence[Ra
     return {"files": files, "rows": table.num_rows, "records": records, "first_line": lines[0] if lines else 1,
             "lines": sum(each.lines for each in read), "bytes_held": table.nbytes,
             "unnamed": sorted({name for each in read for name in each.unnamed}),
-            "quarantine": quarantined(root, f"{quarantine}/{number:06d}", "extract", bad), "seen": look(table, layout)}
+            "quarantine": quarantined(root, f"{quarantine}/{number:06d}", "extract",
+                                      chain.from_iterable(each.bad for each in read)),
+            "seen": look(table, layout)}
 
 
 def joined(tables: Sequence[pyarrow.Table], lines: Sequence[int]) -> pyarrow.Table:

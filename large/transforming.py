@@ -80,11 +80,14 @@ class Transforming:
 
     def cleaned(self, pool: Pool) -> tuple[Outcome, list[dict[str, Any]]]:
         """Clean every piece; returns what became of the rows, and what each piece told."""
+        from importlib.metadata import version
+
+        made_by = [self.code, version("polars")]  # rows are parted by its hashes, which a newer one may not share
         tasks = [Task(TASKS + "clean_piece", {
             "root": self.root, "folder": f"{self.work}/parted", "quarantine": self.quarantine, "number": number,
             "piece": piece, "plan": self.plan.told(), "engine": self.engine, "partitions": self.partitions,
             "every": self.every,
-            "identity": identity_of(piece, self.plan.told(), self.engine, self.partitions, self.every, self.code)})
+            "identity": identity_of(piece, self.plan.told(), self.engine, self.partitions, self.every, made_by)})
             for number, piece in enumerate(self.pieces)]
         ordered = self._all(pool, tasks, [piece["rows"] for piece in self.pieces])
         balance: Counter[str] = Counter()

@@ -223,6 +223,7 @@ def test_pieces_joined_are_what_the_csv_module_reads(tmp_path: Path, limit: int,
     with pytest.MonkeyPatch.context() as patch:
         for module in (cut, read, serial):
             patch.setattr(module, "STEP", step)
+        patch.setattr(read, "CARE", 3 * step)
         if limit == 30:
             for module in (_csv_rows, read):
                 patch.setattr(module, "LONGEST_LINE", 50)
