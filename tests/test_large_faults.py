@@ -168,7 +168,7 @@ from pathlib import Path
 from large import read, serial, staging
 from large.cut import layout_of
 from large.watch import stamp
-from large.worker import peak_memory
+from pipeline.process import peak_memory
 from sources._files import file_document
 path, root = Path(sys.argv[1]), sys.argv[2]
 layout, size = layout_of(file_document(path, {}), path.name, {}).told(), path.stat().st_size
