@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import sys
@@ -12,7 +11,8 @@ from typing import Any
 
 from large.pool import Task, call
 from pipeline import process
-from pipeline.errors import DiskFull, WorldEconomiesError
+from pipeline.errors import WorldEconomiesError
+from pipeline.stage import named
 
 
 def main() -> None:
@@ -30,14 +30,10 @@ def done(line: bytes) -> dict[str, Any]:
     """Do one task, a line of JSON; every exception becomes an answer, see large.pool.result_of."""
     try:
         return {"result": call(Task(**json.loads(line)))}
-    except WorldEconomiesError as error:
-        return {"error": told_of(error)}
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return {"error": told_of(DiskFull(f"The disk is full ({error.strerror})", where=str(error.filename or ""),
-                                            safe="nothing half-written is left; earlier results are as they were"))}
-        return {"traceback": traceback.format_exc()}
-    except Exception:  # noqa: BLE001  the last fence of this process: the stage tells it
+    except Exception as error:  # noqa: BLE001  the last fence of this process: the stage tells it
+        known = named(error)
+        if isinstance(known, WorldEconomiesError):
+            return {"error": told_of(known)}
         return {"traceback": traceback.format_exc()}
 
 
