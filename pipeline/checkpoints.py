@@ -271,6 +271,8 @@ def command_of(extract: Manifest) -> str:
     asked = extract.parameters
     if archive := asked.get("from_archive"):
         return f"python extract.py --from-archive {archive}"
+    if "source" not in asked:
+        return "python extract.py"
     words = ["python", "extract.py", "--source", asked["source"]]
     if files := [each["url"] for each in extract.facts["documents"]] if asked["inputs"] else []:
         words += ["--input", *files]
