@@ -24,7 +24,7 @@ from pipeline.events import FAILED, SKIPPED, STARTED, WARNING, Event
 from pipeline.logs import log_listener
 from pipeline.runner import Outcome, Runner, Signals
 from pipeline.secrets import has_password
-from pipeline.stage import Stage, run_stage
+from pipeline.stage import Stage, run_stage, same_place
 from pipeline.summary import Line, dry_run, first_line, status, table
 from utils import ENVIRONMENT_PREFIX, Parser, add_common_options, environment
 
@@ -247,8 +247,9 @@ class Process:
         return failed.code
 
     def _to(self) -> str:
-        """Return the target as report.py takes it, "" for its default."""
-        return "" if self.options.target == "sqlite" else f" --target {self.options.target}"
+        """Return the target and the workspace as report.py takes them, "" for its defaults."""
+        target = "" if self.options.target == "sqlite" else f" --target {self.options.target}"
+        return target + same_place(self.options)
 
     def _complete_what(self) -> None:
         """Say what the run is of where extract was not asked, and which picture is shown where it is not this run's."""

@@ -25,6 +25,7 @@ from pipeline.errors import CheckpointError, ExitCode, SourceError, SourceUnreac
 from pipeline.http import Http
 from pipeline.stage import Stage, finished, run_stage, started
 from sources import BaseSource, Request
+from sources._files import told_by_path
 from utils import Parser, add_common_options, environment, sha256_file, sha256_text, utc_now
 
 CHAIN = ("imf", "datamapper", "wikipedia", "bundled")
@@ -134,8 +135,15 @@ def body(stage: Stage) -> ExitCode:
         return again_from_archive(stage, meter, archive, code)
     request = request_of(stage, stage.options.source)
     check(request)
-    if large.is_asked(stage.options):
-        return large_table(stage, meter, request, code)
+    with told_by_path(request.inputs):
+        if large.is_asked(stage.options):
+            return large_table(stage, meter, request, code)
+        large.refuse_share(stage.options)
+        return small(stage, meter, request, code, archive)
+
+
+def small(stage: Stage, meter: Meter, request: Request, code: str, archive: Archive) -> ExitCode:
+    """Fetch, archive, parse and stage what fits into memory."""
     parameters = identity(request, stage.options.year)
     before = earlier_run(stage, parameters, code)
     whole = before is not None and not checkpoints.damage(stage.workspace, before.parts)
@@ -306,7 +314,7 @@ def large_table(stage: Stage, meter: Meter, request: Request, code: str) -> Exit
         extracting.stage_pieces(table, stage, pool, settings, code, chosen.sample)
         peak = pool.peak_memory
     facts = extracting.facts_of(table, extracting.decide(table, request, chosen.key), utc_now())
-    for text in table.notes:
+    for text in table.notes + extracting.unreadable(table, stage.workspace):
         stage.report.warn(text)
     run_id = before.run_id if before else checkpoints.new_run_id(stage.workspace, "table")
     inputs = {f"{number:03d} {path.name}": table.digests[number] for number, path in enumerate(table.files)}

@@ -49,7 +49,12 @@ def body(stage: Stage) -> ExitCode:
         stage.report.emit("skipped", "skipped: its checkpoint is whole and nothing before it changed")
         return ExitCode.DONE
     if before.is_large:
-        return large_table(stage, meter, before, accept, code)
+        try:
+            return large_table(stage, meter, before, accept, code)
+        except CheckpointError as error:
+            if error.next_command == "python extract.py":  # a worker does not know of what run its piece is
+                error.next_command = checkpoints.command_of(before)
+            raise
     rows = before.balance["out"]
     started(stage, f"cleaning {rows:,} rows", rows_in=rows)
     identity = load_identity()

@@ -235,6 +235,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> Any:
         """Raise UsageError in place of printing argparse's own usage line, naming what was probably meant."""
+        message = message.replace("(choose from '', ", "(choose from ")  # "" is the default, and nothing to type
         raise UsageError(message[:1].upper() + message[1:] + self._near_miss(message),
                          safe="nothing was read or changed", next_command=f"python {self.prog} --help")
 

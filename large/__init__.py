@@ -66,7 +66,7 @@ def open_pool(options: argparse.Namespace, engine: str, settings: Settings, stag
         return SparkPool(options.spark_master, stage.workspace.root, options.memory, stage.lock_fd)
     from large.pool import Pool
 
-    return Pool(settings.workers, stage.lock_fd, partial(lock.sweep, stage.workspace))
+    return Pool(settings.workers, stage.lock_fd, partial(lock.sweep, stage.workspace), stage.report.warn)
 
 
 def open_work(stage: Stage, before: Manifest, engine: str, settings: Settings, code: str) -> Transforming:
@@ -88,6 +88,13 @@ def refuse_far(path: Path, option: str) -> None:
                          next_command="mount the bucket on every machine, or copy it to storage that all share")
 
 
+def refuse_share(options: argparse.Namespace) -> None:
+    """Refuse --sample of what does not go this road: the whole of it would be done. Raises UsageError."""
+    if options.sample:
+        raise UsageError("--sample goes with --source table and --target regions; a history is not made of a share",
+                         safe=SAFE, next_command="the same command without --sample, or with --target regions")
+
+
 def check(request: Request) -> None:
     """Refuse what this road does not take, and a missing library. Raises UsageError."""
     if request.url:
@@ -102,4 +109,4 @@ def check(request: Request) -> None:
     if missing:
         raise UsageError(f"A table for --target regions needs libraries that are not installed: {', '.join(missing)}",
                          safe=SAFE,
-                         next_command="pip install -c constraints.txt '.[large]'")
+                         next_command="python -m pip install -c constraints.txt '.[large]'")

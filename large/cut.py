@@ -64,7 +64,7 @@ class Piece(NamedTuple):
 
 
 class Uncuttable(NamedTuple):
-    """The file is read by one process. reason: the rest of a sentence that begins with the file's name."""
+    """The file is read by one process. reason: the rest of a sentence that begins with "it"."""
 
     reason: str
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 import random
 import shutil
@@ -30,6 +31,7 @@ from sources import Request
 from sources._files import file_document
 from sources._unpack import is_packed
 from sources.table import LABEL, PACKED, dataset_of
+from utils import Workspace
 
 MOST_RECORD = 400  # bytes of a record, more than most are: a sample of so many records is of so many at least
 LEAST_RANGES = 16  # places of the file that a sample looks at
@@ -77,7 +79,7 @@ def opened(request: Request) -> Table:
                              next_command="give files of the same columns to one run")
         if layout.columns.vintage >= 0:
             raise UsageError(f"{path.name} has a column of vintages, and --target regions holds one picture",
-                             where=str(path), safe=SAFE, next_command="--target sqlite keeps every vintage of it")
+                             where=str(path), safe=SAFE, next_command="--target sqlite   # keeps every vintage of it")
     if (count := len(meaning.further_of(layouts[0]))) > MOST_FURTHER:
         raise UsageError(f"{request.inputs[0].name} has {count:,} columns beside economy, year and GDP, and a database "
                          f"takes {MOST_FURTHER:,}", where=str(request.inputs[0]), safe=SAFE,
@@ -130,7 +132,7 @@ def stage_pieces(table: Table, stage: Stage, pool: Pool, settings: Settings, cod
         else:
             told = _in_parallel(table, stage, pool, number, cuts, identity, sample)
         if isinstance(told, str):
-            stage.report.note(f"{path.name} is read by one process: {told}")
+            stage.report.note(f"{path.name} is read by one process: it {told}")
             told = _by_one(table, stage, pool, number, identity, settings, sample)
         table.told += told
         table.owners += [number] * len(told)
@@ -191,7 +193,7 @@ def pieces_of(table: Table, number: int, settings: Settings, sample: str) -> lis
     small = max(small, table.stamps[table.files[number]][0] // MOST_PIECES + 1)  # the next file has the next numbers
     blocks = [(start, end, BlockSurvey(*told)) for start, end, told in table.blocks[number]]
     if is_packed(file_document(table.files[number], {})):
-        return "it is packed"
+        return "is packed"
     cuts = cut(str(table.files[number]), table.layouts[number], blocks, small)
     if isinstance(cuts, Uncuttable):
         return cuts.reason
@@ -224,6 +226,8 @@ def require_space(table: Table, stage: Stage) -> None:
     """Refuse a table for which the disk has not the room. Raises DiskFull."""
     packed = any(path.name.lower().endswith(PACKED) for path in table.files)
     needed = int(table.bytes * (PACKED_NEEDED if packed else NEEDED))
+    staged = stage.workspace.resolve(staged_folder(table))  # by an attempt that was killed: they are not made again
+    needed -= sum(each.stat().st_size for each in staged.iterdir()) if staged.is_dir() else 0
     require_free(stage, needed, f"{table.bytes:,} bytes of input")
 
 
@@ -244,6 +248,17 @@ def balance_of(table: Table) -> dict[str, int]:
     quarantined = sum(each["quarantine"]["rows"] for each in table.told)
     rows = sum(each["rows"] for each in table.told)
     return balanced({"in": rows + quarantined, "out": rows} | ({"quarantined": quarantined} if quarantined else {}))
+
+
+def unreadable(table: Table, workspace: Workspace) -> list[str]:
+    """Return a warning of rows that cannot be read: a quote that is never closed makes one of thousands of lines."""
+    parts = [path for told in table.told for path, *_ in told["quarantine"]["parts"]]
+    if not parts:
+        return []
+    with workspace.resolve(parts[0]).open(encoding="utf-8", newline="") as stream:
+        first = next(csv.DictReader(stream))
+    return [f"{balance_of(table)['quarantined']:,} row(s) cannot be read and are in quarantine, the first at "
+            f"{first['locator']}: {first['detail']}"]
 
 
 def parts_of(table: Table) -> list[Part]:

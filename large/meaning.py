@@ -6,6 +6,7 @@ columns are integers, and how economies are named (see large.seen); put together
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -79,7 +80,7 @@ def key_of(layout: Layout, further: Sequence[Further], asked: Sequence[str], nam
     unknown = [each for each in asked if each.strip().casefold() not in known]
     if unknown:
         raise UsageError(f"--key names {unknown[0]!r}, which is no column of {name} that can tell records apart",
-                         safe=SAFE, next_command=f"--key takes some of {', '.join(sorted(known))}")
+                         safe=SAFE, next_command=f"--key {shlex.quote(','.join(sorted(known)))}   # or some of them")
     folded = [each.strip().casefold() for each in asked]
     unclear = [each for each in folded if repeated[each] > 1 and known[each] not in ("country", "year")]
     if unclear:
@@ -105,8 +106,8 @@ def kinds_of(layout: Layout, texts: Iterable[Sequence[str]], name: str, option: 
         try:
             said, size = units.of(indicator.strip(), MAIN, unit, "" if at.full else scale)
         except Unstated as error:
-            raise UsageError(f"{name}: {error}", where=name, safe=SAFE, next_command="the same command with "
-                             "--unit billion   # or million, or usd") from error
+            raise UsageError(f"{name}: {error}", where=name, safe=SAFE,
+                             next_command="--unit billion   # or million, or usd") from error
         places = places_of(MAIN, said, size)
         known, fault = (places, "") if isinstance(places, int) else (0, places)
         found.append(Kind(indicator, unit, scale, known, fault, is_percent(said)))
@@ -116,7 +117,7 @@ def kinds_of(layout: Layout, texts: Iterable[Sequence[str]], name: str, option: 
     if len(found) > MOST_KINDS:
         raise UsageError(f"{name} has more than {MOST_KINDS:,} different indicators, units and scales; one of the "
                          "columns taken for them is something else", where=name, safe=SAFE,
-                         next_command="name the columns with --columns country=COLUMN,year=COLUMN,value=COLUMN")
+                         next_command="--columns country=COLUMN,year=COLUMN,value=COLUMN   # the columns by name")
     return tuple(found)
 
 

@@ -35,7 +35,7 @@ class WorkerDied(WorldEconomiesError):
 
 
 class TaskFault(Exception):
-    """A fault of ours in a worker; the message is its traceback."""
+    """A fault of ours in a worker: what Python called it; its traceback is a note, for the log and for --debug."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,13 @@ class Pool:
     """So many workers; 0 does every task in this process, which is quicker for what is small.
 
     lock_fd: the descriptor that holds the workspace. sweep: called at the end where a worker was ended at work, which
-    may have left a half-written file. peak_memory: bytes, the most that each worker held, summed. Used as a context
-    manager; at its end no worker is left.
+    may have left a half-written file. warn: hears of a worker that died and whose task another does. peak_memory:
+    bytes, the most that each worker held, summed. Used as a context manager; at its end no worker is left.
     """
 
-    def __init__(self, workers: int, lock_fd: int = -1, sweep: Callable[[], None] | None = None) -> None:
-        self._lock_fd, self._sweep, self._ended_at_work = lock_fd, sweep, False
+    def __init__(self, workers: int, lock_fd: int = -1, sweep: Callable[[], None] | None = None,
+                 warn: Callable[[str], None] | None = None) -> None:
+        self._lock_fd, self._sweep, self._warn, self._ended_at_work = lock_fd, sweep, warn, False
         self._workers: list[_Worker | None] = [None] * workers
         self._peaks = [0] * workers
 
@@ -109,6 +110,8 @@ class Pool:
                         self._workers[slot], self._ended_at_work = None, True
                         if attempts == 1:
                             raise _died(ended, task)
+                        if self._warn:
+                            self._warn(f"a worker process {_how(ended, task)}; another does the same piece again")
                         waiting.appendleft((at, task, attempts - 1))
                         continue
                     self._peaks[slot] = max(self._peaks[slot], answer["peak"])
@@ -198,14 +201,19 @@ def result_of(answer: dict[str, Any]) -> Any:
         kind = getattr(errors, told["kind"], WorldEconomiesError)
         raise kind(told["what"], where=told["where"], safe=told["safe"], next_command=told["next_command"])
     if trace := answer.get("traceback"):
-        raise TaskFault(trace)
+        fault = TaskFault(trace.strip().splitlines()[-1])
+        fault.add_note(trace)
+        raise fault
     return answer["result"]
 
 
-def _died(code: int, task: Task) -> WorkerDied:
+def _how(code: int, task: Task, times: str = "") -> str:
     how = f"was ended by {process.signal_name(-code)}" if code < 0 else f"ended with exit {code}"
-    name = task.function.partition(":")[2].replace("_", " ")
-    return WorkerDied(f"A worker process {how}, twice, at the step {name}",
+    return f"{how}{times} at the step {task.function.partition(':')[2].replace('_', ' ')}"
+
+
+def _died(code: int, task: Task) -> WorkerDied:
+    return WorkerDied(f"A worker process {_how(code, task, ', twice,')}",
                       safe="every finished piece, and the databases as they were",
                       next_command="the same command goes on; where memory ran out, with --workers 1 or a smaller "
                                    "--memory")

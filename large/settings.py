@@ -38,8 +38,11 @@ class Settings:
 
 
 def size(text: str) -> int:
-    """Read a number of bytes: "1G", "512M", "1048576". Raises ArgumentTypeError."""
-    found = re.fullmatch(r"([0-9]{1,12})(?:([KMGT])(?:i?B)?)?", text.strip(), re.IGNORECASE)
+    """Read a number of bytes: "1G", "512M", "1048576". Raises ArgumentTypeError.
+
+    A stage is given what its run was given, as bytes: "100T" is typed with five characters and passed on with fifteen.
+    """
+    found = re.fullmatch(r"([0-9]{1,24})(?:([KMGT])(?:i?B)?)?", text.strip(), re.IGNORECASE)
     if not found or not int(found[1]):
         raise argparse.ArgumentTypeError(f"{text!r} is no size, e.g. 512M or 1G")
     return int(found[1]) << {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}[(found[2] or "").upper()]
@@ -65,9 +68,10 @@ def settings_of(options: argparse.Namespace, *, small: bool) -> Settings:
     workers = options.workers or processors()
     in_hand = (options.memory - STAGE_HOLDS) // workers - WORKER_HOLDS
     if in_hand < LEAST_IN_HAND:
-        least = STAGE_HOLDS + workers * (WORKER_HOLDS + LEAST_IN_HAND)
-        fewer = f"--workers {workers - 1}" if workers > 1 else f"--memory {-(-least // MIB)}M"
+        least = -(-(STAGE_HOLDS + workers * (WORKER_HOLDS + LEAST_IN_HAND)) // MIB)
+        fit = (options.memory - STAGE_HOLDS) // (WORKER_HOLDS + LEAST_IN_HAND)
+        advice = f"--workers {fit}" if fit > 0 else f"--memory {least}M"
         raise UsageError(f"--memory {options.memory // MIB}M is too little for {workers} worker(s), which need "
-                         f"{-(-least // MIB)}M", safe="nothing was changed", next_command=f"the same with {fewer}")
+                         f"{least}M", safe="nothing was changed", next_command=advice)
     piece = options.piece_size or min(max(in_hand // PIECE_FACTOR, SMALLEST_PIECE), LARGEST_PIECE)
     return Settings(0 if small else workers, in_hand, piece)

@@ -49,7 +49,7 @@ TASKS_AT_ONCE = 64  # of a job: between two jobs progress is told
 MOST_TOLD = 1 << 16  # bytes of Spark's own messages that go to the log
 SAFE = "every finished piece, and the databases as they were"
 AGAIN = "the same command goes on"
-INSTALL = "pip install -c constraints.txt '.[spark]'"
+INSTALL = "python -m pip install -c constraints.txt '.[spark]'"
 OURS = "World Economies says: "  # before the JSON of an error of ours in Spark's own message
 
 

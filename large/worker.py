@@ -11,7 +11,7 @@ from typing import Any
 from large.pool import Task, call
 from pipeline import process
 from pipeline.errors import WorldEconomiesError
-from utils import full_disk
+from pipeline.stage import named
 
 
 def main() -> None:
@@ -29,11 +29,11 @@ def done(line: bytes) -> dict[str, Any]:
     """Do one task, a line of JSON; every exception becomes an answer, see large.pool.result_of."""
     try:
         return {"result": call(Task(**json.loads(line)))}
-    except WorldEconomiesError as error:
-        return {"error": told_of(error)}
     except Exception as error:  # noqa: BLE001  the last fence of this process: the stage tells it
-        full = full_disk(error)
-        return {"error": told_of(full)} if full else {"traceback": traceback.format_exc()}
+        known = named(error)
+        if isinstance(known, WorldEconomiesError):
+            return {"error": told_of(known)}
+        return {"traceback": traceback.format_exc()}
 
 
 def told_of(error: WorldEconomiesError) -> dict[str, str]:

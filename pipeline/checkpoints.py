@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import resource
+import shlex
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -240,9 +241,10 @@ def require(workspace: Workspace, stage: str, *, next_command: str = "") -> Mani
 
     Raises CheckpointError naming what is missing or damaged and the command that makes it.
     """
-    command = next_command or f"python {stage}.py"
     run_id = current_run(workspace)
     manifest = read_manifest(workspace, run_id, stage) if run_id else None
+    again = command_of(manifest) if manifest and stage == STAGES[0] else f"python {stage}.py"
+    command = next_command or again
     if manifest is None:
         raise CheckpointError(f"There is no checkpoint of {stage} to go on from", where=str(workspace.runs),
                               safe="nothing was changed", next_command=command)
@@ -251,6 +253,26 @@ def require(workspace: Workspace, stage: str, *, next_command: str = "") -> Mani
         raise CheckpointError(f"A checkpoint of {stage} is damaged: {fault}", where=str(workspace.root),
                               safe="the database is as it was", next_command=command)
     return manifest
+
+
+def command_of(extract: Manifest) -> str:
+    """Return the command that makes this checkpoint of extract again; without its options it would ask elsewhere."""
+    asked = extract.parameters
+    if archive := asked.get("from_archive"):
+        return f"python extract.py --from-archive {archive}"
+    if "source" not in asked:
+        return "python extract.py"
+    words = ["python", "extract.py", "--source", asked["source"]]
+    if files := [each["url"] for each in extract.facts["documents"]] if asked["inputs"] else []:
+        words += ["--input", *files]
+    if extract.is_large:
+        words += ["--target", "regions"]
+    columns = ",".join(f"{role}={name}" for role, name in asked["columns"].items())
+    dataset = asked["dataset"] if isinstance(asked["dataset"], str) else ""
+    given = {"--vintage": asked["vintage"], "--unit": asked["unit"], "--columns": columns, "--dataset": dataset,
+             "--key": ",".join(asked.get("key", ()))}
+    words += [word for option, value in given.items() if value for word in (option, value)]
+    return shlex.join(words) + ("   # files by their names: say where they lie" if files else "")
 
 
 def why_run(workspace: Workspace, stage: str, run_id: str, parameters: dict[str, Any], code: str) -> str:

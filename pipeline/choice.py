@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import sys
 from dataclasses import dataclass
 
 import large
 from large.digests import digest_of
 from pipeline import checkpoints, plan
 from pipeline.checkpoints import STAGES
+from pipeline.command import again
 from pipeline.errors import CheckpointError, UsageError, WorldEconomiesError
 from pipeline.options import AUTO
 from targets import open_target
 from utils import Workspace, sha256_file
 
+HEEDED = ("unit", "columns")  # options that make another run of the same files
+HEEDED_OF_LARGE = (*HEEDED, "key", "sample")
 WHOLE = "its checkpoint is whole and nothing before it changed"
 
 
@@ -29,14 +33,19 @@ class Choice:
 def meant(workspace: Workspace, options: argparse.Namespace) -> str:
     """Return the run that --from goes on with: the current one, or the newest of the source and files that are named.
 
-    Raises UsageError where there is no run of them: what is typed for one run must not go on with another.
+    Raises UsageError where there is no run of them: what is typed for one run must not go on with another. Options
+    that extract heeds and that are not typed may be any.
     """
     current = checkpoints.current_run(workspace)
     if options.source == AUTO and not options.input:
         return current
-    digest = digest_of if large.is_asked(options) else sha256_file
+    is_large = large.is_asked(options)
+    digest = digest_of if is_large else sha256_file
     asked = {"source": options.source, "vintage": options.vintage,
-             "inputs": [digest(path) if path.is_file() else "" for path in options.input or ()]}
+             "inputs": [digest(path) if path.is_file() else "" for path in options.input or ()],
+             "dataset": options.dataset or [path.name for path in options.input or ()]}
+    heeded = HEEDED_OF_LARGE if is_large else HEEDED
+    asked |= {name: value for name in heeded if (value := getattr(options, name))}
     for run_id in dict.fromkeys([current, *checkpoints.run_ids(workspace)]):
         with contextlib.suppress(CheckpointError):
             manifest = checkpoints.read_manifest(workspace, run_id, STAGES[0]) if run_id else None
@@ -44,8 +53,8 @@ def meant(workspace: Workspace, options: argparse.Namespace) -> str:
                 return run_id
             if manifest and "from_archive" in manifest.parameters and run_id == current:
                 return run_id  # it has no options of its own
-    raise UsageError(f"There is no run of --source {options.source} with these files to go on with",
-                     safe="nothing was changed", next_command="the same command without --from")
+    raise UsageError(f"There is no run of --source {options.source} with these files and options to go on with",
+                     safe="nothing was changed", next_command=again(sys.argv[1:], drop={"--from": 1}))
 
 
 def choose(workspace: Workspace, stage: str, options: argparse.Namespace) -> Choice:

@@ -63,15 +63,17 @@ def _own_lines(code: ExitCode, lines: Sequence[str], stage: str, arguments: Sequ
     rest = [line for line in lines if not line.startswith(("log: ", "next: "))]
     advice = next((line.removeprefix("next:").strip() for line in lines if line.startswith("next: ")), "")
     typed, _, comment = advice.partition("   #")
+    if typed.startswith("--"):
+        typed = f"python {stage}.py {typed}"
     words = shlex.split(typed) if typed.startswith("python ") else []
     if len(words) > 2 and words[1] in (f"{stage}.py", "etl_process.py") and "--help" not in words:
         following = _with_advice(words[2:], stage, arguments, only)
         return [*rest, logged, f"next:  {following}" + (f"   #{comment}" if comment else "")]
-    if code == ExitCode.USAGE:  # the same command would fail again: the stage knows better
+    if f"/{stage}.py " in advice:  # its own command: it knows no better than to be run again
+        advice = "--debug shows the traceback, and the log has it; please report it" if code == ExitCode.FAULT else ""
+    elif code == ExitCode.USAGE:  # the same command would fail again: the stage knows better
         return [*rest, logged, *([f"next:  {advice}"] if advice else [])]
-    if code == ExitCode.FAULT:
-        advice = "--debug shows the traceback, and the log has it; please report it"
-    hint = [] if not advice or words else [f"hint:  {advice}"]
+    hint = [f"hint:  {advice}"] if advice and not advice.startswith("python ") else []
     return [*rest, *hint, logged, f"next:  {_go_on(stage, arguments, only)}"]
 
 

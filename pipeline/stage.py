@@ -67,9 +67,9 @@ def run_stage(name: str, parser: Callable[[], Parser], body: Body, arguments: li
     except WorldEconomiesError as caught:
         error = caught
     except Exception as caught:  # noqa: BLE001  the last fence: what no one foresaw is told and logged here
-        error = _named(caught)
+        error = named(caught)
     if isinstance(error, WorldEconomiesError) and workspace and inherited_pipe() is None:
-        error.next_command = _exact(name, _in_workspace(error.next_command, workspace))
+        error.next_command = _exact(name, _in_workspace(error.next_command, options))
     return fail(reporter, error, log=log, debug=debug)
 
 
@@ -80,9 +80,14 @@ def workspace_of(options: argparse.Namespace) -> Workspace:
 
 
 def _exact(name: str, advice: str) -> str:
-    """Return advice to run this script with other options as the command that was typed, with those options."""
+    """Return advice to run this script with other options as the command that was typed, with those options.
+
+    Advice is "python NAME.py OPTIONS", or OPTIONS alone where any script may be the one that met the failure.
+    """
     from pipeline.command import again, merged
 
+    if advice.startswith("--"):
+        advice = f"python {name}.py {advice}"
     typed, hash_sign, comment = advice.partition("   #")
     words = shlex.split(typed) if typed.startswith(f"python {name}.py ") else []
     if "--help" in words or not words or Path(sys.argv[0]).stem != name:
@@ -90,16 +95,23 @@ def _exact(name: str, advice: str) -> str:
     return again(merged(sys.argv[1:], words[2:])) + hash_sign + comment
 
 
-def _in_workspace(command: str, workspace: Workspace) -> str:
-    """Return a command of ours with the workspace that this one was given."""
-    if not command.startswith("python ") or "--workspace" in command or workspace.root == PROJECT:
+def _in_workspace(command: str, options: argparse.Namespace) -> str:
+    """Return a command of ours with the workspace, and the sample, that this one was given."""
+    if not command.startswith("python ") or "--workspace" in command:
         return command
     head, hash_sign, comment = command.partition("   #")
-    return f"{head} --workspace {shlex.quote(str(workspace.root))}{hash_sign}{comment}"
+    return f"{head}{same_place(options)}{hash_sign}{comment}"
 
 
-def _named(error: Exception) -> Exception:
-    """Give a full disk its own name, wherever it was met."""
+def same_place(options: argparse.Namespace) -> str:
+    """Return the options that bring another command to the workspace of this one, " --workspace DIR --sample 1%"."""
+    root, sample = options.workspace.expanduser().resolve(), getattr(options, "sample", "")
+    place = "" if root == PROJECT else f" --workspace {shlex.quote(str(root))}"
+    return place + (f" --sample {sample}" if sample else "")
+
+
+def named(error: Exception) -> Exception:
+    """Give a full disk, and a file that may not be written, their own names, wherever they were met."""
     if full := full_disk(error):
         return full
     if isinstance(error, OSError) and error.errno in _NOT_OURS:

@@ -100,7 +100,12 @@ def answer(workspace: Workspace, options: argparse.Namespace, stack: ExitStack) 
     stay of different runs, UsageError for a region or a year that there is not.
     """
     wanted = Wanted.of(options)
-    bases = _opened(folder_of(workspace), [wanted.region] if wanted.region else list(REGIONS), stack)
+    folder = folder_of(workspace)
+    if not folder.exists():
+        source = "--source table --input big.csv " if options.sample else ""  # nothing else is done by shares
+        raise CheckpointError("There are no databases of the regions yet", where=str(folder), safe=SAFE,
+                              next_command=f"python etl_process.py {source}--target regions")
+    bases = _opened(folder, [wanted.region] if wanted.region else list(REGIONS), stack)
     if wanted.year and "Year" not in bases[0].columns:
         raise UsageError("The records have no year", safe=SAFE, next_command="python report.py --target regions")
     for_people = options.format in FORMS_FOR_PEOPLE
@@ -120,9 +125,6 @@ def _short(text: bytes) -> str:
 
 def _opened(folder: Path, regions: Sequence[str], stack: ExitStack) -> list[Base]:
     """Open databases of one run. Raises CheckpointError, TargetRefused."""
-    if not folder.exists():
-        raise CheckpointError("There are no databases of the regions yet", where=str(folder), safe=SAFE,
-                              next_command="python etl_process.py --target regions")
     for attempt in range(ATTEMPTS):
         last = attempt == ATTEMPTS - 1
         with ExitStack() as own:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pipeline.documents import RawDocument
-from pipeline.errors import UsageError
+from pipeline.errors import UsageError, WorldEconomiesError
 from sources import Request
 from utils import utc_now
 
@@ -33,6 +35,25 @@ def require_files(request: Request, example: str) -> list[Path]:
             raise UsageError(f"{path} cannot be read: {error.strerror or error}", where=str(path),
                              safe="nothing was changed", next_command=f"ls -l {path.parent}") from error
     return list(request.inputs)
+
+
+LOOKING = ("head -5 ", "ls -l ", "file ")  # commands that are advised for a file
+
+
+@contextmanager
+def told_by_path(inputs: Sequence[Path]) -> Iterator[None]:
+    """Let errors say where these files lie: a source knows a file by its name, and a person types a path."""
+    try:
+        yield
+    except WorldEconomiesError as error:
+        for path in inputs:
+            if error.where == path.name or error.where.startswith(f"{path.name} line "):
+                error.where = str(path) + error.where.removeprefix(path.name)
+            for look in LOOKING:
+                if f"{error.next_command} ".startswith(f"{look}{path.name} "):
+                    rest = error.next_command.removeprefix(look + path.name)
+                    error.next_command = look + shlex.quote(str(path)) + rest
+        raise
 
 
 def file_document(path: Path, parameters: Mapping[str, str]) -> RawDocument:

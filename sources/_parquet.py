@@ -41,7 +41,7 @@ def _pyarrow(name: str) -> tuple[Any, Any, Any]:
     except ImportError as error:
         raise UsageError(f"{name} is a Parquet file, and pyarrow, which reads them, is not installed", where=name,
                          safe="nothing was read or changed",
-                         next_command="pip install -c constraints.txt '.[parquet]'") from error
+                         next_command="python -m pip install -c constraints.txt '.[parquet]'") from error
     return pyarrow, pyarrow.compute, pyarrow.parquet
 
 

@@ -43,7 +43,7 @@ def read_workbook(document: RawDocument, name: str) -> list[Sheet]:
     except ImportError as error:
         raise UsageError(f"{name} is an Excel workbook, and openpyxl, which reads them, is not installed", where=name,
                          safe="nothing was read or changed",
-                         next_command="pip install -c constraints.txt '.[excel]'") from error
+                         next_command="python -m pip install -c constraints.txt '.[excel]'") from error
     stream = io.BytesIO(document.body) if document.path is None else document.path.open("rb")
     try:
         with stream, warnings.catch_warnings():

@@ -90,7 +90,7 @@ def _zstd(stream: BinaryIO, name: str) -> Callable[[int], bytes]:
         stream.close()
         raise UsageError(f"{name} is packed with Zstandard, and zstandard, which unpacks it, is not installed",
                          where=name, safe="nothing was read or changed",
-                         next_command="pip install -c constraints.txt '.[zstd]'") from error
+                         next_command="python -m pip install -c constraints.txt '.[zstd]'") from error
     waiting = bytearray()
     frame = zstandard.ZstdDecompressor().decompressobj()
     fresh = True  # between frames

@@ -14,7 +14,7 @@ import load
 import transform
 from large import pool
 from pipeline.events import Reporter
-from pipeline.stage import Stage, _named
+from pipeline.stage import Stage, named
 from tests.project import manifest
 from utils import Workspace
 
@@ -41,7 +41,7 @@ def run_stages(monkeypatch: pytest.MonkeyPatch, inputs: Sequence[Path], workspac
         try:
             assert STAGES[name].body(stage) == 0
         except OSError as error:
-            raise _named(error) from error
+            raise named(error) from error
 
 
 def quarantine(workspace: Path) -> list[tuple[str, ...]]:

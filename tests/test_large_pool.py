@@ -41,9 +41,11 @@ def test_without_workers_everything_is_done_in_this_process() -> None:
 
 
 def test_a_worker_that_is_killed_is_replaced_and_its_task_done(tmp_path: Path) -> None:
-    with Pool(2) as pool:
+    heard: list[str] = []
+    with Pool(2, warn=heard.append) as pool:
         told = pool.all([task("die_once", mark=str(tmp_path / "mark")), *[task("add", one=1, other=1)] * 4])
     assert told == ["done", 2, 2, 2, 2]
+    assert heard == ["a worker process was ended by SIGKILL at the step die once; another does the same piece again"]
 
 
 def test_a_task_that_kills_two_workers_fails_in_words() -> None:
@@ -65,8 +67,10 @@ def test_a_full_disk_has_its_own_name() -> None:
 
 
 def test_what_nobody_foresaw_brings_its_traceback() -> None:
-    with pytest.raises(TaskFault, match="KeyError: 'nobody foresaw it'"), Pool(1) as pool:
+    with pytest.raises(TaskFault, match="KeyError: 'nobody foresaw it'") as caught, Pool(1) as pool:
         pool.all([task("stumble")])
+    assert str(caught.value) == "KeyError: 'nobody foresaw it'"
+    assert 'in stumble\n    raise KeyError("nobody foresaw it")' in caught.value.__notes__[0]
 
 
 def test_a_listener_that_stops_leaves_a_pool_that_works() -> None:

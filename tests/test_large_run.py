@@ -66,7 +66,7 @@ def test_the_same_again_is_nothing_to_do(table: Path, by_polars: Any) -> None:
     workspace, _ = by_polars
     done = etl(table, workspace, "--engine", "polars", "--workers", "2", *GRAIN)
     assert done.returncode == 0
-    assert "python report.py --target regions shows the tables" in done.stdout + done.stderr
+    assert f"python report.py --target regions --workspace {workspace} shows the tables" in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("options", [

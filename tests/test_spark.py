@@ -231,7 +231,7 @@ def test_missing_pyspark_and_java_are_named(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setattr(spark, "find_spec", lambda name: None)
     with pytest.raises(UsageError, match="needs pyspark, which is not installed") as caught:
         SparkPool("", tmp_path, 1 << 30)
-    assert caught.value.next_command == "pip install -c constraints.txt '.[spark]'"
+    assert caught.value.next_command == "python -m pip install -c constraints.txt '.[spark]'"
     monkeypatch.setattr(spark, "find_spec", lambda name: name)
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     with pytest.raises(UsageError, match="and there is none here"):

@@ -263,7 +263,7 @@ def test_a_missing_library_names_the_command(saved: Callable[..., Path], monkeyp
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(UsageError) as caught:
         batches(saved(content, name))
-    assert caught.value.next_command == f"pip install -c constraints.txt '.[{group}]'"
+    assert caught.value.next_command == f"python -m pip install -c constraints.txt '.[{group}]'"
 
 
 def test_nested_and_invalid_parquet(tmp_path: Path) -> None:

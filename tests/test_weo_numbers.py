@@ -96,7 +96,7 @@ def test_workbook_without_openpyxl_names_the_command(tmp_path: Path, monkeypatch
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(UsageError) as caught:
         batches(path)
-    assert caught.value.next_command == "pip install -c constraints.txt '.[excel]'"
+    assert caught.value.next_command == "python -m pip install -c constraints.txt '.[excel]'"
 
 
 def repacked(path: Path, member: str, content: bytes) -> Path:
