@@ -113,7 +113,7 @@ def large_table(stage: Stage, meter: Meter, before: Manifest, origin: Manifest) 
     facts = Facts(vintage, "table", before.run_id, before.facts["region_version"], long)
     settings = settings_of(stage.options, small=before.facts["engine"] == "pandas")
     target = Target(stage.workspace)
-    with target, large.open_pool(stage.options, large.LOADS, settings, stage) as pool:
+    with target, large.open_pool(stage.options, large.LOADS, settings, stage, before.storage) as pool:
         made = loading.fill_all(stage.workspace.root, before, TablePlan.of(table["plan"]), facts, pool,
                                 plan.code("load"))
         peak = pool.peak_memory

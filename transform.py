@@ -179,7 +179,7 @@ def large_table(stage: Stage, meter: Meter, before: Manifest, accept: Sequence[s
     started(stage, f"cleaning {work.rows:,} rows by {engine}, since {why}", rows_in=work.rows)
     work.clear(own=False)
     try:
-        with large.open_pool(stage.options, engine, settings, stage) as pool:
+        with large.open_pool(stage.options, engine, settings, stage, before.storage) as pool:
             outcome, cleaned = work.cleaned(pool)
             accepted = judge_all(stage, [{"vintage": asdict(work.vintage), "findings": [
                 asdict(finding) for finding in work.findings(outcome)]}], accept)

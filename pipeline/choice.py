@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
 
 import large
 from large.digests import digest_of
@@ -34,13 +36,14 @@ def meant(workspace: Workspace, options: argparse.Namespace) -> str:
     current = checkpoints.current_run(workspace)
     if options.source == AUTO and not options.input:
         return current
-    digest = digest_of if large.is_asked(options) else sha256_file
+    digest, storage = digest_of if large.is_asked(options) else sha256_file, large.storage_of(options)
     asked = {"source": options.source, "vintage": options.vintage,
-             "inputs": [digest(path) if path.is_file() else "" for path in options.input or ()]}
+             # An object opens as a file does, which is all that digest_of() asks; others are refused for it by extract.
+             "inputs": [digest(cast(Path, path)) if path.is_file() else "" for path in options.input or ()]}
     for run_id in dict.fromkeys([current, *checkpoints.run_ids(workspace)]):
         with contextlib.suppress(CheckpointError):
             manifest = checkpoints.read_manifest(workspace, run_id, STAGES[0]) if run_id else None
-            if manifest and asked.items() <= manifest.parameters.items():
+            if manifest and asked.items() <= manifest.parameters.items() and manifest.storage == storage:
                 return run_id
             if manifest and "from_archive" in manifest.parameters and run_id == current:
                 return run_id  # it has no options of its own
