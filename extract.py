@@ -293,7 +293,7 @@ def large_table(stage: Stage, meter: Meter, request: Request, code: str, storage
     table = extracting.opened(request, storage)
     if storage:
         claim(storage, stage)
-    settings = settings_of(chosen, small=large.is_small(chosen, table.bytes))
+    settings = settings_of(chosen, small=large.is_small(chosen, table.bytes), far=table.is_far)
     started(stage, f"reading {table.bytes:,} bytes of {len(table.files)} file(s)")
     engine, _ = large.engine_of(chosen, table.bytes)
     with unchanged(table.stamps), large.open_pool(chosen, engine, settings, stage, storage) as pool:

@@ -174,7 +174,7 @@ def large_table(stage: Stage, meter: Meter, before: Manifest, accept: Sequence[s
 
     size = before.facts["table"]["bytes"]
     engine, why = large.engine_of(stage.options, size)
-    settings = settings_of(stage.options, small=engine == "pandas")
+    settings = settings_of(stage.options, small=engine == "pandas", far=bool(before.storage))
     work = large.open_work(stage, before, engine, settings, code)
     started(stage, f"cleaning {work.rows:,} rows by {engine}, since {why}", rows_in=work.rows)
     work.clear(own=False)

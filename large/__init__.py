@@ -117,4 +117,4 @@ def check(request: Request) -> None:
         if isinstance(path, Far) and not path.is_file():
             require_bucket(path)
             raise UsageError(f"There is no object {path}", where=str(path), safe=SAFE,
-                             next_command="mend its name; a folder is none")
+                             next_command="mend its name; what other objects begin with is none")

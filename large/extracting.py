@@ -25,7 +25,7 @@ from pipeline.checkpoints import Part, balanced
 from pipeline.errors import DiskFull, GateError, UsageError
 from pipeline.stage import Stage
 from pipeline.staging import vintage_folder
-from pipeline.storage import Place, stamp
+from pipeline.storage import Far, Place, stamp
 from rules.indicators import MAIN
 from sources import Request
 from sources._files import file_document
@@ -63,6 +63,11 @@ class Table:
     def layout(self) -> Layout:
         """How its columns lie: in every file the same."""
         return self.layouts[0]
+
+    @property
+    def is_far(self) -> bool:
+        """Whether workers ask an object store for it, or for its pieces."""
+        return bool(self.storage) or any(isinstance(path, Far) for path in self.files)
 
     @property
     def bytes(self) -> int:

@@ -25,9 +25,10 @@ def claim(storage: str, stage: Stage) -> None:
     Raises UsageError for another workspace's, or where there is no bucket; TargetError where the store does not answer
     or refuses.
     """
-    mark, own = place(storage, CLAIM), _own(stage.workspace.results / NOTE)
-    assert isinstance(mark, Far)
-    require_bucket(mark)
+    folder, own = place(storage), _own(stage.workspace.results / NOTE)
+    assert isinstance(folder, Far)
+    require_bucket(folder)
+    mark = folder / CLAIM
     try:
         held = json.loads(mark.read_bytes())["workspace"]
     except (FileNotFoundError, ValueError, KeyError, TypeError):

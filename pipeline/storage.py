@@ -207,7 +207,9 @@ def _no_bucket(far: Far) -> UsageError:
 
 def require_bucket(far: Far) -> None:
     """See that the bucket is there. Raises UsageError."""
-    if not Far(far.key.partition("/")[0], far.option).is_dir():
+    with _in_words(far):
+        found = _store().get_file_info(far.key.partition("/")[0])
+    if found.type.name != "Directory":
         raise _no_bucket(far)
 
 
