@@ -310,6 +310,13 @@ def test_a_store_that_does_not_answer(store: ObjectStore, tmp_path: Path, local:
     assert (type(error), error.retry, error.where) == (TargetUnreachable, True, f"s3://{BUCKET}/w")
 
 
+def test_a_stage_is_tried_again_when_the_store_was_away(local: Path, tmp_path: Path, running: ObjectStore) -> None:
+    done = run("etl_process.py", "--source", "table", "--input", local, "--target", "regions", "--stage-retries", "1",
+               "--storage", f"s3://{BUCKET}/w", workspace=tmp_path / "w", env=running.env | {"AWS_ENDPOINT_URL": NOBODY})
+    assert (done.returncode, done.stderr.count("trying again in")) == (6, 1), done.stderr
+    assert "127.0.0.1 does not answer (Could not connect to server)" in done.stderr
+
+
 def test_a_workspace_is_a_folder(running: ObjectStore, local: Path, tmp_path: Path) -> None:
     for script in ("etl_process.py", "extract.py", "transform.py", "report.py"):
         command = [sys.executable, str(PROJECT / script), "--workspace", f"s3://{BUCKET}/w"]
