@@ -25,6 +25,7 @@ import extract
 import large
 from large.settings import MIB, settings_of
 from pipeline import storage
+from pipeline.checkpoints import run_ids
 from pipeline.errors import (
     ExitCode,
     GateError,
@@ -41,6 +42,7 @@ from tests.object_store import BUCKET, SECRET, ObjectStore, object_store
 from tests.orchestra import environment
 from tests.project import PROJECT, manifest, run
 from tests.test_large_hostile import BODY, GOOD, HEADER, strike_before
+from utils import Workspace
 
 SMALL = ("--engine", "polars", "--piece-size", "200")
 Etl = subprocess.CompletedProcess[str]
@@ -239,6 +241,20 @@ def test_a_prefix_is_of_one_workspace(store: ObjectStore, tmp_path: Path, monkey
     assert rows_of(tmp_path / "b") == rows_of(tmp_path / "moved") == GOOD
 
 
+def test_the_same_table_goes_to_another_storage_as_a_run_of_its_own(store: ObjectStore, tmp_path: Path,
+                                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+    table = store.put("moved/t.csv", HEADER + BODY)
+    found = []
+    for number, prefix in enumerate(("moved/a", "", "moved/b"), 1):
+        stages(monkeypatch, table, tmp_path, prefix)
+        assert rows_of(tmp_path) == GOOD
+        assert len(run_ids(Workspace(tmp_path))) == number
+        found.append(manifest(tmp_path, "transform")["parts"][0]["relative_path"])
+    assert [(tmp_path / path).is_file() for path in found] == [False, True, False]
+    assert [f"moved/{prefix}/{path}" in store.keys("moved") for prefix, path in zip("a-b", found, strict=True)] == [
+        True, False, True]
+
+
 def test_quarantine_that_the_store_lost_is_warned_of(store: ObjectStore, tmp_path: Path,
                                                      monkeypatch: pytest.MonkeyPatch) -> None:
     table = store.put("lost/t.csv", HEADER + BODY + b"France,2001\n")
@@ -284,6 +300,8 @@ def test_an_object_or_a_bucket_that_is_none(store: ObjectStore, tmp_path: Path, 
     assert (type(error), error.what) == (UsageError, "--input s3://nowhere/t.csv is in no bucket that there is")
     error = refused(monkeypatch, tmp_path, local, "s3://nowhere/w")
     assert (type(error), error.what) == (UsageError, "--storage s3://nowhere/w is in no bucket that there is")
+    with pytest.raises(UsageError, match="s3://nowhere/x is in no bucket"), uploaded(Far("nowhere/x")) as stream:
+        stream.write(b"x")
 
 
 def test_who_may_not(store: ObjectStore, tmp_path: Path, local: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -312,7 +330,8 @@ def test_a_store_that_does_not_answer(store: ObjectStore, tmp_path: Path, local:
 
 def test_a_stage_is_tried_again_when_the_store_was_away(local: Path, tmp_path: Path, running: ObjectStore) -> None:
     done = run("etl_process.py", "--source", "table", "--input", local, "--target", "regions", "--stage-retries", "1",
-               "--storage", f"s3://{BUCKET}/w", workspace=tmp_path / "w", env=running.env | {"AWS_ENDPOINT_URL": NOBODY})
+               "--storage", f"s3://{BUCKET}/w", workspace=tmp_path / "w",
+               env=running.env | {"AWS_ENDPOINT_URL": NOBODY})
     assert (done.returncode, done.stderr.count("trying again in")) == (6, 1), done.stderr
     assert "127.0.0.1 does not answer (Could not connect to server)" in done.stderr
 
