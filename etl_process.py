@@ -25,6 +25,7 @@ from pipeline.logs import log_listener
 from pipeline.runner import Outcome, Runner, Signals
 from pipeline.secrets import has_password
 from pipeline.stage import Stage, run_stage, same_place
+from pipeline.storage import Far
 from pipeline.summary import Line, dry_run, first_line, status, table
 from utils import ENVIRONMENT_PREFIX, Parser, add_common_options, environment
 
@@ -194,7 +195,8 @@ class Process:
 
     def _retries(self, stage: str) -> int:
         """Return how often a stage may be tried again: files and auto, which has its own fall-backs, are tried once."""
-        if stage != "extract":
+        far = self.options.storage or any(isinstance(path, Far) for path in self.options.input or ())
+        if stage != "extract" or far:
             return int(self.options.stage_retries)
         if self.options.source == options.AUTO or self.options.input:
             return 0

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import large
@@ -103,7 +104,8 @@ def identity(request: Request, year: int, digests: Sequence[str] = ()) -> dict[s
     mirrors = {name: environment(f"{name}-url") for name in CHAIN} if request.source == options.AUTO else {}
     return {
         "source": request.source,
-        "inputs": list(digests) or [sha256_file(path) if path.is_file() else "" for path in request.inputs],
+        "inputs": list(digests) or [sha256_file(path) if isinstance(path, Path) and path.is_file() else ""
+                                    for path in request.inputs],
         "url": sha256_text(" ".join([request.url, *mirrors.values()])), "indicators": list(request.indicators),
         "vintage": request.vintage, "columns": dict(request.columns), "unit": request.unit,
         "dataset": request.dataset or [path.name for path in request.inputs],
@@ -136,8 +138,9 @@ def body(stage: Stage) -> ExitCode:
     request = request_of(stage, stage.options.source)
     check(request)
     with told_by_path(request.inputs):
+        storage = large.storage_of(stage.options)
         if large.is_asked(stage.options):
-            return large_table(stage, meter, request, code)
+            return large_table(stage, meter, request, code, storage)
         large.refuse_share(stage.options)
         return small(stage, meter, request, code, archive)
 
@@ -289,23 +292,27 @@ def again_from_archive(stage: Stage, meter: Meter, archive: Archive, code: str,
     return finish(stage, meter, parameters, code, fetched, run.run_id if run else "")
 
 
-def large_table(stage: Stage, meter: Meter, request: Request, code: str) -> ExitCode:
+def large_table(stage: Stage, meter: Meter, request: Request, code: str, storage: str) -> ExitCode:
     """Stage a table for the regional databases, piece by piece, from the file itself: it is the user's own."""
     from large import extracting
+    from large.far import claim
     from large.settings import settings_of
     from large.watch import unchanged
 
     chosen = stage.options
     large.check(request)
-    table = extracting.opened(request)
-    settings = settings_of(chosen, small=large.is_small(chosen, table.bytes))
+    table = extracting.opened(request, storage)
+    if storage:
+        claim(storage, stage)
+    settings = settings_of(chosen, small=large.is_small(chosen, table.bytes), far=table.is_far)
     started(stage, f"reading {table.bytes:,} bytes of {len(table.files)} file(s)")
     engine, _ = large.engine_of(chosen, table.bytes)
-    with unchanged(table.stamps), large.open_pool(chosen, engine, settings, stage) as pool:
+    with unchanged(table.stamps), large.open_pool(chosen, engine, settings, stage, storage) as pool:
         extracting.survey(table, pool)
-        parameters = identity(request, 0, table.digests) | {"key": list(chosen.key), "sample": chosen.sample}
+        parameters = identity(request, 0, table.digests) | {"key": list(chosen.key), "sample": chosen.sample,
+                                                               "storage": storage}
         before = earlier_run(stage, parameters, code)
-        if before and not checkpoints.damage(stage.workspace, before.parts, contents=False):
+        if before and not checkpoints.damage(stage.workspace, before.parts, contents=False, storage=storage):
             if checkpoints.goes_on(stage.workspace, before.run_id):
                 return go_on(stage, before)
             if not checkpoints.refused(stage.workspace, before.run_id):

@@ -114,9 +114,9 @@ def large_table(stage: Stage, meter: Meter, before: Manifest, origin: Manifest) 
     started(stage, f"making 6 databases of {rows:,} rows")
     long = f"{table['long']:,} figures have more digits than the 15 that are kept" if table["long"] else ""
     facts = Facts(vintage, "table", before.run_id, before.facts["region_version"], long)
-    settings = settings_of(stage.options, small=before.facts["engine"] == "pandas")
+    settings = settings_of(stage.options, small=before.facts["engine"] == "pandas", far=bool(before.storage))
     target = Target(stage.workspace)
-    with target, large.open_pool(stage.options, large.LOADS, settings, stage) as pool:
+    with target, large.open_pool(stage.options, large.LOADS, settings, stage, before.storage) as pool:
         made = loading.fill_all(stage.workspace.root, before, TablePlan.of(table["plan"]), facts, pool,
                                 plan.code("load"))
         peak = pool.peak_memory

@@ -179,12 +179,12 @@ def large_table(stage: Stage, meter: Meter, before: Manifest, accept: Sequence[s
 
     size = before.facts["table"]["bytes"]
     engine, why = large.engine_of(stage.options, size)
-    settings = settings_of(stage.options, small=engine == "pandas")
+    settings = settings_of(stage.options, small=engine == "pandas", far=bool(before.storage))
     work = large.open_work(stage, before, engine, settings, code)
     started(stage, f"cleaning {work.rows:,} rows by {engine}, since {why}", rows_in=work.rows)
     work.clear(own=False)
     try:
-        with large.open_pool(stage.options, engine, settings, stage) as pool:
+        with large.open_pool(stage.options, engine, settings, stage, before.storage) as pool:
             outcome, cleaned = work.cleaned(pool)
             accepted = judge_all(stage, [{"vintage": asdict(work.vintage), "findings": [
                 asdict(finding) for finding in work.findings(outcome)]}], accept)

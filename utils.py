@@ -260,7 +260,8 @@ class Parser(argparse.ArgumentParser):
             if keywords.get("action") == "store_true":
                 keywords["default"] = text.lower() not in {"0", "no", "off", "false"}
             elif keywords.get("nargs") or keywords.get("action") == "append":
-                keywords["default"] = [self._converted(flag, part, keywords) for part in text.split(os.pathsep)]
+                parts = re.split(re.escape(os.pathsep) + "(?!//)", text)  # that of s3:// is none
+                keywords["default"] = [self._converted(flag, part, keywords) for part in parts]
             else:
                 keywords["default"] = self._converted(flag, text, keywords)
         self.add_argument(flag, **keywords)

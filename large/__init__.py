@@ -12,6 +12,7 @@ follows the size of a piece and of a partition, never that of the input.
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +20,9 @@ from typing import TYPE_CHECKING
 
 from pipeline import lock
 from pipeline.errors import UsageError
+from pipeline.stage import SAMPLES
+from pipeline.storage import STORAGE, Far, require_bucket
+from utils import environment
 
 if TYPE_CHECKING:
     from large.pool import Pool
@@ -29,7 +33,6 @@ if TYPE_CHECKING:
     from sources import Request
 
 REGIONS = "regions"  # of --target
-FAR = ("s3:", "s3a:", "gs:", "abfs:", "abfss:", "hdfs:")  # what object stores call themselves
 ENGINES = ("pandas", "polars", "spark")
 LOADS = "polars"  # a load is done by workers of ours, whatever engine made the parts
 SAFE = "nothing was read or changed"
@@ -58,12 +61,26 @@ def is_small(options: argparse.Namespace, size: int) -> bool:
     return engine_of(options, size)[0] == "pandas"
 
 
-def open_pool(options: argparse.Namespace, engine: str, settings: Settings, stage: Stage) -> Pool:
-    """Return the workers that this engine asks for, to be used as a context manager."""
+def storage_of(options: argparse.Namespace) -> str:
+    """Return where pieces lie that --storage puts into an object store; "": in the workspace. Raises UsageError.
+
+    A sample has its own folder there too. The environment's storage may be for other runs.
+    """
+    if not is_asked(options):
+        if options.storage and options.storage != environment(STORAGE.removeprefix("--")):
+            raise UsageError("--storage is for the pieces of --source table --target regions", safe=SAFE,
+                             next_command="the same command without --storage")
+        return ""
+    return options.storage and (f"{options.storage}/{SAMPLES}" if options.sample else options.storage)
+
+
+def open_pool(options: argparse.Namespace, engine: str, settings: Settings, stage: Stage, storage: str) -> Pool:
+    """Return the workers that this engine asks for, to be used as a context manager. storage: of storage_of()."""
     if engine == "spark":
         from large.spark import SparkPool
 
-        return SparkPool(options.spark_master, stage.workspace.root, options.memory, stage.lock_fd)
+        far = any(isinstance(path, Far) for path in getattr(options, "input", None) or ())
+        return SparkPool(options.spark_master, stage.workspace.root, options.memory, stage.lock_fd, storage, far=far)
     from large.pool import Pool
 
     return Pool(settings.workers, stage.lock_fd, partial(lock.sweep, stage.workspace), stage.report.warn)
@@ -80,14 +97,6 @@ def open_work(stage: Stage, before: Manifest, engine: str, settings: Settings, c
     return Transforming(stage, before, engine, settings, code)
 
 
-def refuse_far(path: Path, option: str) -> None:
-    """Refuse what is the address of an object store, taken for a path. Raises UsageError."""
-    if scheme := next((part for part in path.parts if part in FAR), ""):
-        raise UsageError(f"{option} takes a path of the file system; {scheme}// is none",
-                         safe=SAFE,
-                         next_command="mount the bucket on every machine, or copy it to storage that all share")
-
-
 def refuse_share(options: argparse.Namespace) -> None:
     """Refuse --sample of what does not go this road: the whole of it would be done. Raises UsageError."""
     if options.sample:
@@ -100,13 +109,19 @@ def check(request: Request) -> None:
     if request.url:
         raise UsageError("--target regions reads a table from --input, not from --url", safe=SAFE,
                          next_command="download the file, and give it to --input")
-    for path in request.inputs:
-        refuse_far(path, "--input")
     from sources._files import require_files
 
-    require_files(request, "python etl_process.py --source table --input big.csv --target regions")
+    near = tuple(path for path in request.inputs if isinstance(path, Path))
+    if near or not request.inputs:
+        require_files(replace(request, inputs=near),
+                      "python etl_process.py --source table --input big.csv --target regions")
     missing = [name for name in ("polars", "pyarrow", "adbc_driver_sqlite") if find_spec(name) is None]
     if missing:
         raise UsageError(f"A table for --target regions needs libraries that are not installed: {', '.join(missing)}",
                          safe=SAFE,
                          next_command="python -m pip install -c constraints.txt '.[large]'")
+    for path in request.inputs:
+        if isinstance(path, Far) and not path.is_file():
+            require_bucket(path)
+            raise UsageError(f"There is no object {path}", where=str(path), safe=SAFE,
+                             next_command="mend its name; what other objects begin with is none")

@@ -14,13 +14,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
 from large.model import Layout
 from pipeline.documents import RawDocument
 from pipeline.errors import SourceNonsense, UsageError
+from pipeline.storage import INPUT, place
 from sources._csv_rows import LONGEST_LINE
 from sources._tables import SAFE, Delimited
 from sources._unpack import open_unpacked
@@ -156,23 +157,29 @@ class _Counts:
 def _steps(path: str, start: int, end: int) -> Iterator[bytearray]:
     """Yield the bytes of a range, each time in the same buffer where it is full."""
     buffer, at = bytearray(min(STEP, max(end - start, 0))), start
-    with Path(path).open("rb", buffering=0) as stream:
+    with _opened(path, end - start) as stream:
         stream.seek(start)
         while at < end:
             if end - at < len(buffer):
                 buffer = bytearray(end - at)
             read = stream.readinto(buffer)
             if not read:
-                raise SourceNonsense(f"{Path(path).name} became shorter while it was read: {at:,} bytes where there "
+                raise SourceNonsense(f"{place(path).name} became shorter while it was read: {at:,} bytes where there "
                                      f"were {end:,}", where=path, safe=SAFE, next_command=f"ls -l {path}")
             at += read
             yield buffer if read == len(buffer) else buffer[:read]
 
 
 def _byte_at(path: str, at: int) -> bytes:
-    with Path(path).open("rb", buffering=0) as stream:
+    with _opened(path, 1) as stream:
         stream.seek(at)
-        return stream.read(1)
+        return bytes(stream.read(1))
+
+
+def _opened(path: str, wanted: int) -> Any:
+    """Open a file of which about so many bytes are wanted: it has no buffer of its own, an object's is no larger."""
+    source = place(path, option=INPUT)
+    return source.open("rb", buffering=0) if isinstance(source, Path) else source.open(most=wanted)
 
 
 # --- cuts -------------------------------------------------------------------------------------------------------------

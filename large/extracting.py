@@ -9,23 +9,24 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from history.calendar import first_day, parse_printing
 from history.model import GIVEN, OBSERVED, Vintage
 from large import meaning
 from large.digests import BLOCK, digest_of_blocks
+from large.far import bring_quarantine
 from large.model import MOST_FURTHER, Layout, TablePlan
 from large.pieces import identity_of
 from large.pool import Pool, Task
 from large.settings import Settings
 from large.staging import SAMPLE_PIECE, SEED
-from large.watch import stamp, unchanged
+from large.watch import unchanged
 from pipeline.checkpoints import Part, balanced
 from pipeline.errors import DiskFull, GateError, UsageError
 from pipeline.stage import Stage
 from pipeline.staging import vintage_folder
+from pipeline.storage import Far, Place, stamp
 from rules.indicators import MAIN
 from sources import Request
 from sources._files import file_document
@@ -38,17 +39,22 @@ LEAST_RANGES = 16  # places of the file that a sample looks at
 MOST_PIECES = 1_000_000  # of a file: the numbers of the next begin there
 NEEDED = 6.0  # bytes on the disk for each byte of a plain table: staged, parted, sorted, in the databases
 PACKED_NEEDED = 16.0
+IN_DATABASES = 2.0  # of NEEDED, the only ones on this disk where pieces have a storage
 SAFE = "nothing was changed"
 
 
 @dataclass
 class Table:
-    """A large table being staged: its files as they were at first, how they are cut, and what their pieces told."""
+    """A large table being staged: its files as they were at first, how they are cut, and what their pieces told.
 
-    stamps: dict[Path, tuple[int, int]]
-    files: Sequence[Path]
+    storage: where its pieces are put, "" for the workspace.
+    """
+
+    stamps: dict[Place, tuple[int, ...]]
+    files: Sequence[Place]
     layouts: list[Layout]
     vintage: Vintage
+    storage: str = ""
     blocks: list[list[tuple[int, int, list[Any]]]] = field(default_factory=list)
     digests: list[str] = field(default_factory=list)
     told: list[dict[str, Any]] = field(default_factory=list)
@@ -61,12 +67,17 @@ class Table:
         return self.layouts[0]
 
     @property
+    def is_far(self) -> bool:
+        """Whether workers ask an object store for it, or for its pieces."""
+        return bool(self.storage) or any(isinstance(path, Far) for path in self.files)
+
+    @property
     def bytes(self) -> int:
         """Of all files, as they lay there at first."""
         return sum(self.stamps[path][0] for path in self.files)
 
 
-def opened(request: Request) -> Table:
+def opened(request: Request, storage: str) -> Table:
     """Return the table of --input, its header read. Raises UsageError and SourceNonsense for what is none."""
     from large.cut import layout_of
 
@@ -84,7 +95,8 @@ def opened(request: Request) -> Table:
         raise UsageError(f"{request.inputs[0].name} has {count:,} columns beside economy, year and GDP, and a database "
                          f"takes {MOST_FURTHER:,}", where=str(request.inputs[0]), safe=SAFE,
                          next_command="the same command, with fewer columns in the table")
-    return Table(stamps, request.inputs, layouts, vintage_of(request, max(changed for _, changed in stamps.values())))
+    newest = max(changed for _, changed, *_ in stamps.values())
+    return Table(stamps, request.inputs, layouts, vintage_of(request, newest), storage)
 
 
 def vintage_of(request: Request, newest: int) -> Vintage:
@@ -134,6 +146,7 @@ def stage_pieces(table: Table, stage: Stage, pool: Pool, settings: Settings, cod
         if isinstance(told, str):
             stage.report.note(f"{path.name} is read by one process: it {told}")
             told = _by_one(table, stage, pool, number, identity, settings, sample)
+        bring_quarantine(table.storage, stage, told)
         table.told += told
         table.owners += [number] * len(told)
 
@@ -169,13 +182,13 @@ def _by_one(table: Table, stage: Stage, pool: Pool, number: int, identity: str, 
 
 def _common(table: Table, stage: Stage, number: int) -> dict[str, Any]:
     path = table.files[number]
-    return {"root": str(stage.workspace.root), "folder": staged_folder(table), "path": str(path.resolve()),
-            "stamp": table.stamps[path], "quarantine": quarantine_folder(table), "name": path.name,
-            "layout": table.layouts[number].told()}
+    return {"root": table.storage or str(stage.workspace.root), "folder": staged_folder(table),
+            "path": str(path.resolve()), "stamp": table.stamps[path], "quarantine": quarantine_folder(table),
+            "name": path.name, "layout": table.layouts[number].told()}
 
 
 def staged_folder(table: Table) -> str:
-    """Return where the staged pieces stand, relative to the workspace; files of other bytes have another folder."""
+    """Return where the staged pieces stand, in workspace or storage; files of other bytes have another folder."""
     whole = identity_of(table.digests)[:12]
     return f"results/staged/{vintage_folder(table.vintage)}/pieces-{whole}"
 
@@ -225,7 +238,8 @@ def share_of(sample: str, size: int) -> float:
 def require_space(table: Table, stage: Stage) -> None:
     """Refuse a table for which the disk has not the room. Raises DiskFull."""
     packed = any(path.name.lower().endswith(PACKED) for path in table.files)
-    needed = int(table.bytes * (PACKED_NEEDED if packed else NEEDED))
+    share = IN_DATABASES / NEEDED if table.storage else 1.0
+    needed = int(table.bytes * (PACKED_NEEDED if packed else NEEDED) * share)
     staged = stage.workspace.resolve(staged_folder(table))  # by an attempt that was killed: they are not made again
     needed -= sum(each.stat().st_size for each in staged.iterdir()) if staged.is_dir() else 0
     require_free(stage, needed, f"{table.bytes:,} bytes of input")
@@ -283,7 +297,7 @@ def facts_of(table: Table, plan: TablePlan, fetched_at: str) -> dict[str, Any]:
             "documents": [{"kind": "data", "url": path.name, "fetched_at": fetched_at, "fingerprint": digest}
                           for path, digest in zip(table.files, table.digests, strict=True)],
             "picture": {"batch": 0, "year": 0, "main": MAIN}, "warnings": [],
-            "table": {"plan": plan.told(), "pieces": pieces, "bytes": table.bytes}}
+            "table": {"plan": plan.told(), "pieces": pieces, "bytes": table.bytes, "storage": table.storage}}
 
 
 def decide(table: Table, request: Request, key: Sequence[str]) -> TablePlan:

@@ -19,6 +19,7 @@ from large.pool import Pool, Task
 from large.transforming import WORK
 from pipeline.checkpoints import Manifest
 from pipeline.countries import load_identity
+from pipeline.storage import place, random_access
 from rules.identity import REGIONS
 from utils import disk_full_named
 
@@ -31,11 +32,11 @@ COPIED = 1 << 20  # bytes at once, to another disk
 
 
 def fill_region(root: str, folder: str, region: str, parts: Sequence[Sequence[Any]], columns: Sequence[Sequence[Any]],
-                facts: Mapping[str, Any], identity: str) -> dict[str, Any]:
+                facts: Mapping[str, Any], identity: str, store: str) -> dict[str, Any]:
     """Make the database of a region, unless an earlier attempt finished it; returns its rows.
 
-    parts: (path relative to root, sha256), in the order of the rows. The file is flushed to the disk before it has its
-    name, so that one that is there is whole.
+    parts: (path relative to store, sha256), in the order of the rows; store: workspace or storage. The file is flushed
+    to the disk before it has its name, so that one that is there is whole.
     """
     from targets._regional import Column, Facts, create, file_of, fill, finish
 
@@ -48,7 +49,7 @@ def fill_region(root: str, folder: str, region: str, parts: Sequence[Sequence[An
     try:
         create(half, region, [Column(*each) for each in columns],
                Facts(**{**facts, "vintage": Vintage(**facts["vintage"])}), load_identity().countries())
-        finish(half, fill(half, _reader(root, parts)) if parts else _nothing())
+        finish(half, fill(half, _reader(store, parts)) if parts else _nothing())
         half.replace(path)
     except BaseException:
         half.unlink(missing_ok=True)  # the disk may be full: what cannot be used makes room
@@ -71,16 +72,16 @@ def _nothing() -> Any:
     return Sent()
 
 
-def _reader(root: str, parts: Sequence[Sequence[Any]]) -> pyarrow.RecordBatchReader:
+def _reader(store: str, parts: Sequence[Sequence[Any]]) -> pyarrow.RecordBatchReader:
     """Return the parts as one stream, one of them in memory at a time."""
     import pyarrow
 
-    with pyarrow.OSFile(str(Path(root, parts[0][0]))) as stream:
+    with random_access(place(store, parts[0][0])) as stream:
         schema = pyarrow.ipc.open_file(stream).schema
 
     def batches() -> Iterator[pyarrow.RecordBatch]:
         for path, digest in parts:
-            yield from read_table(Path(root, path), digest, "transform").to_batches()
+            yield from read_table(place(store, path), digest, "transform").to_batches()
 
     return pyarrow.RecordBatchReader.from_batches(schema, batches())
 
@@ -135,7 +136,8 @@ def fill_all(root: Path, before: Manifest, plan: TablePlan, facts: Any, pool: Po
     columns = [list(column) for column in columns_of(plan)]
     tasks = [Task("large.loading:fill_region", {
         "root": str(root), "folder": work_of(before), "region": region, "parts": parts[region], "columns": columns,
-        "facts": asdict(facts), "identity": identity_of(parts[region], columns, asdict(facts), code)})
+        "facts": asdict(facts), "store": before.storage or str(root),
+        "identity": identity_of(parts[region], columns, asdict(facts), code)})
         for region in sorted(REGIONS, key=lambda region: -rows[region])]
     pool.all(tasks)
     return [root / work_of(before) / file_of(region) for region in REGIONS]

@@ -1,5 +1,7 @@
 """Pieces as checkpoints: an Arrow file beside a JSON that says what it is of; both complete or absent.
 
+They lie in the workspace, or in the object store that --storage names (pipeline.storage).
+
 A piece is not flushed to the disk one by one as a stage's manifest is: whoever reads one compares its sha256 first, and
 one that a power cut left short is made again. The identity of a piece is what it was made from: input, settings, code.
 """
@@ -16,7 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import CheckpointError
-from utils import disk_full_named, sha256_file, sha256_text
+from pipeline.storage import Far, Place, sha256_of, size_of, uploaded
+from utils import disk_full_named, sha256_text
 
 if TYPE_CHECKING:
     import pyarrow
@@ -29,7 +32,7 @@ def identity_of(*made_from: object) -> str:
     return sha256_text(json.dumps(made_from, sort_keys=True, ensure_ascii=True))
 
 
-def checkpointed(path: Path, identity: str, make: Callable[[], Told]) -> Told:
+def checkpointed(path: Place, identity: str, make: Callable[[], Told]) -> Told:
     """Return what was told of a piece that is there and whole, else make it and tell it.
 
     path: of its JSON. make() returns the facts, "files" among them: name beside the JSON -> sha256 and bytes.
@@ -43,7 +46,7 @@ def checkpointed(path: Path, identity: str, make: Callable[[], Told]) -> Told:
     return told
 
 
-def _known(path: Path, identity: str) -> Told | None:
+def _known(path: Place, identity: str) -> Told | None:
     """Return the facts of a piece of this identity whose files are whole."""
     try:
         told = json.loads(path.read_bytes())
@@ -53,14 +56,18 @@ def _known(path: Path, identity: str) -> Told | None:
         return None
     for name, (digest, size) in told["files"].items():
         file = path.parent / name
-        if not file.is_file() or file.stat().st_size != size or sha256_file(file) != digest:
+        if size_of(file) != size or sha256_of(file) != digest:
             return None
     return told
 
 
 @contextlib.contextmanager
-def beside(path: Path) -> Iterator[Any]:
-    """Write a file that is complete or absent, in bytes, without waiting for the disk. Raises DiskFull."""
+def beside(path: Place) -> Iterator[Any]:
+    """Write a file that is complete or absent, in bytes, without waiting for the disk. Raises DiskFull, TargetError."""
+    if isinstance(path, Far):
+        with uploaded(path) as stream:
+            yield stream
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     with disk_full_named(path):
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:60]}-", suffix=".tmp")
@@ -114,7 +121,7 @@ class _Hashed:
         return False
 
 
-def write_batches(path: Path, schema: pyarrow.Schema, batches: Iterable[pyarrow.RecordBatch]) -> dict[str, list[Any]]:
+def write_batches(path: Place, schema: pyarrow.Schema, batches: Iterable[pyarrow.RecordBatch]) -> dict[str, list[Any]]:
     """Write an Arrow IPC file; returns {name: [sha256, bytes]} for the piece's JSON."""
     import pyarrow
 
@@ -126,7 +133,7 @@ def write_batches(path: Path, schema: pyarrow.Schema, batches: Iterable[pyarrow.
     return {path.name: [hashed.digest.hexdigest(), hashed.bytes]}
 
 
-def read_table(path: Path, digest: str, step: str) -> pyarrow.Table:
+def read_table(path: Place, digest: str, step: str) -> pyarrow.Table:
     """Return an Arrow file as a table, its bytes compared with their digest. Raises CheckpointError naming the file.
 
     step: the stage that makes it.
@@ -143,7 +150,7 @@ def read_table(path: Path, digest: str, step: str) -> pyarrow.Table:
     return pyarrow.ipc.open_file(pyarrow.py_buffer(data)).read_all()
 
 
-def damaged(path: Path, step: str, what: str) -> CheckpointError:
+def damaged(path: Place, step: str, what: str) -> CheckpointError:
     """Return the error for a piece that cannot be used."""
     return CheckpointError(f"A checkpoint of {step} is damaged: {path.name} {what}", where=str(path),
                            safe="the databases are as they were", next_command=f"python {step}.py")

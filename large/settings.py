@@ -12,6 +12,7 @@ from pipeline.errors import UsageError
 MIB = 1 << 20
 STAGE_HOLDS = 64 * MIB  # the two processes that wait: etl_process.py and the stage
 WORKER_HOLDS = 100 * MIB  # a worker with its libraries and nothing in hand
+STORE_HOLDS = 56 * MIB  # the client of an object store, in each process
 LEAST_IN_HAND = 24 * MIB
 PIECE_FACTOR = 16  # bytes held for each byte of a piece while it is read or cleaned
 ROW_FACTOR = 7  # copies of a row's bytes held while a partition is sorted
@@ -63,13 +64,17 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def settings_of(options: argparse.Namespace, *, small: bool) -> Settings:
-    """Return the settings of these options. Raises UsageError for memory that cannot hold the workers."""
+def settings_of(options: argparse.Namespace, *, small: bool, far: bool = False) -> Settings:
+    """Return the settings of these options. Raises UsageError for memory that cannot hold the workers.
+
+    far: the table or its pieces lie in an object store.
+    """
     workers = options.workers or processors()
-    in_hand = (options.memory - STAGE_HOLDS) // workers - WORKER_HOLDS
+    stage, worker = (each + STORE_HOLDS * far for each in (STAGE_HOLDS, WORKER_HOLDS))
+    in_hand = (options.memory - stage) // workers - worker
     if in_hand < LEAST_IN_HAND:
-        least = -(-(STAGE_HOLDS + workers * (WORKER_HOLDS + LEAST_IN_HAND)) // MIB)
-        fit = (options.memory - STAGE_HOLDS) // (WORKER_HOLDS + LEAST_IN_HAND)
+        least = -(-(stage + workers * (worker + LEAST_IN_HAND)) // MIB)
+        fit = (options.memory - stage) // (worker + LEAST_IN_HAND)
         advice = f"--workers {fit}" if fit > 0 else f"--memory {least}M"
         raise UsageError(f"--memory {options.memory // MIB}M is too little for {workers} worker(s), which need "
                          f"{least}M", safe="nothing was changed", next_command=advice)

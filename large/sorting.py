@@ -10,7 +10,6 @@ import bisect
 import json
 from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from large.model import MOST_CENTS, Economies, TablePlan
 from large.pieces import checkpointed, read_table, write_batches
 from large.staging import quarantined
 from pipeline.countries import load_identity
+from pipeline.storage import place, random_access
 from rules.identity import REGIONS
 
 if TYPE_CHECKING:
@@ -42,19 +42,19 @@ def clean_piece(root: str, folder: str, quarantine: str, number: int, piece: dic
     meaning = TablePlan.of(plan)
 
     def make() -> dict[str, Any]:
-        staged = read_table(Path(root, piece["part"]), piece["sha256"], "extract")
+        staged = read_table(place(root, piece["part"]), piece["sha256"], "extract")
         cleaned = _cleaner(engine, json.dumps(plan), piece["file"]).clean(staged, piece["first_line"])
         del staged
         left = quarantined(root, f"{quarantine}/{number:06d}", "transform", cleaned.quarantined)
         table = cleaned.table
         sample = sample_of(table, number % every, every)
         parted, counts = grouped(table, partition_of(table, meaning.key, partitions), partitions)
-        files = write_batches(Path(root, folder, f"{number:06d}.arrow"), table.schema, [*parted, one_batch(sample)])
+        files = write_batches(place(root, folder, f"{number:06d}.arrow"), table.schema, [*parted, one_batch(sample)])
         return {"files": files, "balance": dict(cleaned.balance), "rows": counts, "quarantine": left,
                 "unknown": list(cleaned.unknown), "long": cleaned.long,
                 "strangers": left["rules"].get("identity", 0), "bytes_held": table.nbytes}
 
-    return checkpointed(Path(root, folder, f"{number:06d}.json"), identity, make)
+    return checkpointed(place(root, folder, f"{number:06d}.json"), identity, make)
 
 
 def sample_of(table: pyarrow.Table, first: int, every: int) -> pyarrow.Table:
@@ -102,7 +102,7 @@ def batch_of(paths: Sequence[str], number: int) -> pyarrow.Table:
     """Return the batches of this number of several files as one table, in the order of the files."""
     found = []
     for path in paths:
-        with pyarrow.OSFile(path) as stream:
+        with random_access(place(path)) as stream:
             found.append(pyarrow.ipc.open_file(stream).get_batch(number))
     return pyarrow.Table.from_batches(found)
 
@@ -194,10 +194,10 @@ def reduce_partition(root: str, folder: str, number: int, paths: Sequence[str], 
     def make() -> dict[str, Any]:
         table, exact, superseded = last_of_keys(paths, number, meaning, engine, -(-rows // most))
         parted, counts = grouped(table, ranges_of(table, meaning, _economies(), boundaries), len(boundaries))
-        files = write_batches(Path(root, folder, f"{number:06d}.arrow"), table.schema, parted)
+        files = write_batches(place(root, folder, f"{number:06d}.arrow"), table.schema, parted)
         return {"files": files, "rows": counts, "exact": exact, "superseded": superseded}
 
-    return checkpointed(Path(root, folder, f"{number:06d}.json"), identity, make)
+    return checkpointed(place(root, folder, f"{number:06d}.json"), identity, make)
 
 
 def last_of_keys(paths: Sequence[str], number: int, plan: TablePlan, engine: str, shares: int
@@ -242,10 +242,10 @@ def sort_range(root: str, folder: str, number: int, paths: Sequence[str], plan: 
         economies = _economies()
         table = open_table_engine(engine).ordered(batch_of(paths, number), economies, meaning.dimensions)
         told = published(table, meaning, economies)
-        files = write_batches(Path(root, folder, f"{name}.arrow"), told.schema, told.to_batches(1 << 16))
+        files = write_batches(place(root, folder, f"{name}.arrow"), told.schema, told.to_batches(1 << 16))
         return {"files": files, "rows": told.num_rows, "region": region}
 
-    return checkpointed(Path(root, folder, f"{name}.json"), identity, make)
+    return checkpointed(place(root, folder, f"{name}.json"), identity, make)
 
 
 def published(table: pyarrow.Table, plan: TablePlan, economies: Economies) -> pyarrow.Table:

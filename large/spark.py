@@ -1,9 +1,9 @@
 """Spark: the tasks of large tables as jobs of a cluster, or of this machine alone.
 
 What runs there is what large.pool's workers run: a task is a line of JSON, its answer too. The code travels with the
-job as one zip; the libraries polars and pyarrow must be in the cluster's Python. Input and workspace lie on storage
-that every machine of the cluster has under the same path. What Spark says goes to a file, and into the log when it
-fails.
+job as one zip; the libraries polars and pyarrow must be in the cluster's Python. Input and pieces lie where every
+machine of the cluster finds them: in folders that all have under the same path, or in an object store. What Spark says
+goes to a file, and into the log when it fails.
 """
 
 from __future__ import annotations
@@ -22,19 +22,20 @@ import tempfile
 import time
 import warnings
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from large import refuse_far
+from large.pieces import beside
 from large.pool import ATTEMPTS, ONE_THREAD, Pool, Task, WorkerDied, result_of
 from large.settings import MIB
 from large.transforming import WORK
 from pipeline import errors
 from pipeline.errors import DiskFull, TargetUnreachable, UsageError, WorldEconomiesError
 from pipeline.process import peak_memory
+from pipeline.storage import environment_of_stores, place, refuse_far
 from utils import PROJECT
 
 LOCAL = "local[*]"
@@ -57,16 +58,19 @@ class SparkPool(Pool):
     """A Spark application in the place of worker processes; see large.pool.Pool.
 
     master: "" for LOCAL, local[N] or spark://HOST:PORT. root: of the workspace. memory: of a local master, bytes of all
-    its processes together, as far as Java can be held to it. Raises UsageError for what is missing or mistyped,
-    TargetUnreachable for a master that does not answer or has no room.
+    its processes together, as far as Java can be held to it. storage: where pieces lie, "" for the workspace; far: the
+    input is in an object store. Raises UsageError for what is missing or mistyped, TargetUnreachable for a master that
+    does not answer or has no room.
     """
 
-    def __init__(self, master: str, root: Path, memory: int, lock_fd: int = -1) -> None:
+    def __init__(self, master: str, root: Path, memory: int, lock_fd: int = -1, storage: str = "", *,
+                 far: bool = False) -> None:
         super().__init__(0, lock_fd)
         refuse_far(root, "--workspace")
         self.master = checked_master(master)
         self.local = self.master.startswith("local")
-        self.root, self._memory = root, memory
+        self.root, self._memory, self.storage = root, memory, storage
+        self._far = far or bool(storage)
         require()
         self._stack = contextlib.ExitStack()
         self._of_processes: dict[str, int] = {}
@@ -178,12 +182,15 @@ class SparkPool(Pool):
         stack.callback(_end, gateway)
         self.context = SparkContext(conf=conf, gateway=gateway)
         stack.callback(_stop, self.context)
+        if self._far:
+            # Not as a setting: those stand on Java's command line, where everybody can read a secret.
+            self.context.environment.update(environment_of_stores())
         code = self.folder / "world_economies.zip"
         pack(code)
         self.context.addPyFile(str(code))
 
     def _meet(self) -> None:
-        """Wait for the first executors of a cluster, and see that they have the workspace and the libraries."""
+        """Wait for the first executors of a cluster, and see that they have pieces and libraries."""
         if self.local:
             return
         java = self.context._jsc.sc()
@@ -196,11 +203,31 @@ class SparkPool(Pool):
                     next_command="look at the master's page, then the same command")
             time.sleep(0.1)
         count = 2 * self.context.defaultParallelism
-        blind = set(self.context.parallelize([str(self.folder)] * count, count).map(not_seeing).collect()) - {""}
-        if blind:
-            raise UsageError(f"The machines {', '.join(sorted(blind))} of the Spark cluster do not see the workspace",
-                             where=str(self.root), safe="nothing was read or changed",
-                             next_command="a --workspace on storage that all machines have under the same path")
+        with self._seen() as seen:
+            told = self.context.parallelize([seen] * count, count).map(not_seeing).collect()
+        if blind := {name: why for name, why in told if name}:
+            raise self._blind(blind)
+
+    def _blind(self, why: Mapping[str, str]) -> UsageError:
+        """Return the error for machines that do not see the pieces; why: of each."""
+        what = f"see {self.storage} ({next(iter(why.values()))})" if self.storage else "see the workspace"
+        advice = ("AWS_ variables here, or files or roles of theirs, let them in" if self.storage else
+                  "a --workspace on storage that all machines have under the same path, or --storage s3://bucket/prefix")
+        return UsageError(f"The machines {', '.join(sorted(why))} of the Spark cluster do not {what}",
+                          where=self.storage or str(self.root), safe="nothing was read or changed",
+                          next_command=advice)
+
+    @contextlib.contextmanager
+    def _seen(self) -> Iterator[str]:
+        """Yield a place that every machine must see."""
+        if not self.storage:
+            yield str(self.folder / "spark.log")
+            return
+        probe = place(self.storage, WORK, self.folder.name)
+        with beside(probe) as stream:
+            stream.write(b"seen")
+        yield str(probe)
+        probe.unlink(missing_ok=True)
 
 
 # --- what runs on the executors -----------------------------------------------------------------------------------
@@ -213,13 +240,16 @@ def answered(line: bytes) -> dict[str, Any]:
     return {**done(line), "peak": peak_memory(), "process": f"{socket.gethostname()} {os.getpid()}"}
 
 
-def not_seeing(folder: str) -> str:
-    """Return this machine's name where it does not see a folder, and "" where it does."""
+def not_seeing(path: str) -> tuple[str, str]:
+    """Return this machine's name and why where it does not see a file, and nothing where it does."""
     import polars
     import pyarrow
 
     assert polars and pyarrow
-    return "" if Path(folder).is_dir() else socket.gethostname()
+    try:
+        return ("", "") if place(path).is_file() else (socket.gethostname(), "it is not there")
+    except WorldEconomiesError as error:
+        return socket.gethostname(), error.what
 
 
 # --- before the launch --------------------------------------------------------------------------------------------

@@ -8,12 +8,10 @@ often a task is repeated, and wherever Spark cuts its ranges.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain, groupby, pairwise
 from operator import itemgetter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from large.model import Economies, TablePlan
@@ -22,6 +20,7 @@ from large.transforming import Outcome, Transforming
 from pipeline.checkpoints import balanced
 from pipeline.countries import load_identity
 from pipeline.errors import WorldEconomiesError
+from pipeline.storage import Place, place, remove_folder
 from rules.identity import REGIONS
 
 if TYPE_CHECKING:
@@ -49,10 +48,10 @@ class SparkTransforming(Transforming):
     def sorted(self, pool: Pool, outcome: Outcome, cleaned: Sequence[Mapping[str, Any]]) -> None:
         """Keep the last row of each key and sort; the outcome is completed."""
         assert isinstance(pool, SparkPool)
-        shutil.rmtree(Path(self.root, self.clean), ignore_errors=True)  # ranges of an earlier attempt are others
+        remove_folder(place(self.root, self.clean))  # ranges of an earlier attempt are others
         paths = self._paths("parted", cleaned)
         with pool.in_words():
-            found = sort_parts(pool, paths, self.plan, self.shuffles, str(Path(self.root, self.clean)))
+            found = sort_parts(pool, paths, self.plan, self.shuffles, str(place(self.root, self.clean)))
         kept, figures = sum(each["rows"] for each in found), sum(each[FIGURES] for each in found)
         repeats = {"duplicate: exact": outcome.balance["out"] - figures, "duplicate: superseded": figures - kept}
         outcome.balance["out"] = kept
@@ -134,7 +133,7 @@ def write_parts(batches: Iterable[pyarrow.RecordBatch], plan: dict[str, Any], fo
         number = context.partitionId() * len(REGIONS) + region
         rows = (batch for _, batch in found)
         try:
-            facts = _write_part(Path(folder), number, REGIONS[region], rows, meaning, economies)
+            facts = _write_part(place(folder), number, REGIONS[region], rows, meaning, economies)
         except WorldEconomiesError as error:
             raise told(error) from error
         yield pyarrow.RecordBatch.from_arrays(
@@ -155,7 +154,7 @@ def _by_region(batches: Iterable[pyarrow.RecordBatch], economies: Economies
                 yield int(found[begin]), batch.slice(begin, end - begin)
 
 
-def _write_part(folder: Path, number: int, region: str, batches: Iterable[pyarrow.RecordBatch], plan: TablePlan,
+def _write_part(folder: Place, number: int, region: str, batches: Iterable[pyarrow.RecordBatch], plan: TablePlan,
                 economies: Economies) -> dict[str, Any]:
     import pyarrow
     import pyarrow.compute

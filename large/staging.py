@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -11,10 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from large.model import Layout
-from large.pieces import checkpointed, write_batches
+from large.pieces import beside, checkpointed, write_batches
 from large.watch import Stamp, unchanged
+from pipeline.checkpoints import Part
 from pipeline.parts import write_parts
 from pipeline.spooled import Spooled
+from pipeline.storage import INPUT, is_far, place
 from rules.records import Quarantined
 from sources._files import file_document
 from utils import Workspace
@@ -41,27 +45,27 @@ def stage_piece(root: str, folder: str, quarantine: str, number: int, path: str,
                 ) -> dict[str, Any]:
     """Read ranges (start, end, first line) of a file and write them as one staged piece; returns its facts.
 
-    root: of the workspace; folder, quarantine: relative to it. stamp: of the file as it was surveyed. most: rows at
-    most, of a sample; 0: all.
+    root: of workspace or storage; folder, quarantine: relative to it. stamp: of the file as it was surveyed. most:
+    rows at most, of a sample; 0: all.
     """
     from large.read import Untrusted, read_piece
 
-    form = Layout.of(layout)
+    form, source = Layout.of(layout), place(path, option=INPUT)
 
     def make() -> dict[str, Any]:
         read = []
         with ExitStack() as stack:
             def room() -> Spooled:
-                return stack.enter_context(Spooled((), Path(root, quarantine)))
+                return stack.enter_context(_room(root, quarantine))
 
-            with unchanged({Path(path): stamp}), Path(path).open("rb") as stream:
+            with unchanged({source: stamp}), source.open("rb") as stream:
                 for start, end, first_line in ranges:
                     stream.seek(start)
                     read.append(read_piece(stream.read(end - start), form, first_line, name, room))
             return keep(root, folder, quarantine, number, read, form, [line for _, _, line in ranges], most)
 
     try:
-        return checkpointed(Path(root, folder, f"{number:06d}.json"), identity, make)
+        return checkpointed(place(root, folder, f"{number:06d}.json"), identity, make)
     except Untrusted as error:
         return {"untrusted": str(error)}
 
@@ -75,23 +79,27 @@ def stage_serially(root: str, folder: str, quarantine: str, first: int, path: st
     """
     from large.serial import read_serially
 
-    form, found = Layout.of(layout), list[dict[str, Any]]()
+    form, found, source = Layout.of(layout), list[dict[str, Any]](), place(path, option=INPUT)
     line, chosen = form.header_lines + 1, random.Random(SEED)
     size = min(SAMPLE_PIECE, piece_bytes) if share < 1 else piece_bytes
     number = first
-    for read in read_serially(file_document(Path(path), {}), form, name, size,
-                              lambda: Spooled((), Path(root, quarantine))):
+    for read in read_serially(file_document(source, {}), form, name, size, lambda: _room(root, quarantine)):
         assert isinstance(read.bad, Spooled)
         with read.bad:
             if number == first or chosen.random() < share:
                 def make(read: RawPiece = read, line: int = line, number: int = number) -> dict[str, Any]:
-                    with unchanged({Path(path): stamp}):
+                    with unchanged({source: stamp}):
                         return keep(root, folder, quarantine, number, [read], form, [line])
 
-                found.append(checkpointed(Path(root, folder, f"{number:06d}.json"), f"{identity}/{number}", make))
+                found.append(checkpointed(place(root, folder, f"{number:06d}.json"), f"{identity}/{number}", make))
                 number += 1
         line += read.lines
     return found
+
+
+def _room(root: str, folder: str) -> Spooled:
+    """Return where rows that cannot be read wait for their piece: beside their parts, where those are not far away."""
+    return Spooled((), Path(tempfile.gettempdir()) if is_far(root) else Path(root, folder))
 
 
 def keep(root: str, folder: str, quarantine: str, number: int, read: Sequence[RawPiece], layout: Layout,
@@ -104,7 +112,7 @@ def keep(root: str, folder: str, quarantine: str, number: int, read: Sequence[Ra
     if most and table.num_rows > most:
         records -= table.num_rows - most
         table = table.slice(0, most)
-    files = write_batches(Path(root, folder, f"{number:06d}.arrow"), table.schema, table.to_batches())
+    files = write_batches(place(root, folder, f"{number:06d}.arrow"), table.schema, table.to_batches())
     return {"files": files, "rows": table.num_rows, "records": records, "first_line": lines[0] if lines else 1,
             "lines": sum(each.lines for each in read), "bytes_held": table.nbytes,
             "unnamed": sorted({name for each in read for name in each.unnamed}),
@@ -141,7 +149,19 @@ def quarantined(root: str, folder: str, stem: str, rows: Iterable[Quarantined]) 
     first = next(passed, None)
     if first is None:
         return {"parts": [], "rows": 0, "rules": {}}
-    workspace = Workspace(Path(root))
-    parts = write_parts(workspace, Path(root, folder), stem, Quarantined._fields, chain([first], passed))
+    parts = _written(root, folder, stem, chain([first], passed))
     return {"parts": [[p.relative_path, p.sha256, p.bytes, p.rows] for p in parts], "rows": rules.total(),
             "rules": dict(rules)}
+
+
+def _written(root: str, folder: str, stem: str, rows: Iterable[Quarantined]) -> list[Part]:
+    """Write rows as parts of a folder, relative to root."""
+    if not is_far(root):
+        return write_parts(Workspace(Path(root)), Path(root, folder), stem, Quarantined._fields, rows)
+    with tempfile.TemporaryDirectory() as here:
+        parts = write_parts(Workspace(Path(here)), Path(here, folder), stem, Quarantined._fields, rows)
+        for part in parts:
+            path = part.relative_path
+            with Path(here, path).open("rb") as written, beside(place(root, path)) as target:
+                shutil.copyfileobj(written, target)
+    return parts

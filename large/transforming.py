@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from history.model import Vintage
+from large.far import bring_quarantine
 from large.model import TablePlan
 from large.pieces import identity_of
 from large.pool import Pool, Task
@@ -17,6 +16,7 @@ from large.settings import Settings
 from pipeline.checkpoints import Manifest, Part, balanced
 from pipeline.stage import Stage
 from pipeline.staging import vintage_folder
+from pipeline.storage import children, place, remove_folder
 from rules import gates
 from rules.gates import Finding
 from rules.identity import REGIONS
@@ -55,7 +55,8 @@ class Transforming:
     def __init__(self, stage: Stage, before: Manifest, engine: str, settings: Settings, code: str) -> None:
         table = before.facts["table"]
         self.stage, self.engine, self.settings, self.code = stage, engine, settings, code
-        self.root = str(stage.workspace.root)
+        self.storage = before.storage  # where extract has put the pieces
+        self.root = self.storage or str(stage.workspace.root)
         self.plan, self.pieces = TablePlan.of(table["plan"]), table["pieces"]
         self.vintage = Vintage(**before.facts["batches"][0]["vintage"])
         self.rows = sum(piece["rows"] for piece in self.pieces)
@@ -71,10 +72,10 @@ class Transforming:
 
     def clear(self, *, own: bool) -> None:
         """Remove pieces between steps: of runs that nobody goes on with, or this one's own when it is done."""
-        work = Path(self.root, WORK)
-        for folder in work.iterdir() if work.is_dir() else ():
-            if own or folder.name != Path(self.work).name:
-                shutil.rmtree(folder, ignore_errors=True)
+        for root in {self.root, str(self.stage.workspace.root)}:
+            for name in children(place(root, WORK)):
+                if own or f"{WORK}/{name}" != self.work:
+                    remove_folder(place(root, WORK, name))
 
     # --- the steps ------------------------------------------------------------------------------------------------
 
@@ -90,6 +91,7 @@ class Transforming:
             "identity": identity_of(piece, self.plan.told(), self.engine, self.partitions, self.every, made_by)})
             for number, piece in enumerate(self.pieces)]
         ordered = self._all(pool, tasks, [piece["rows"] for piece in self.pieces])
+        bring_quarantine(self.storage, self.stage, ordered)
         balance: Counter[str] = Counter()
         for each in ordered:
             balance.update(each["balance"])
@@ -153,7 +155,7 @@ class Transforming:
         return [told[at] for at in range(len(tasks))]
 
     def _paths(self, step: str, told: Sequence[Mapping[str, Any]]) -> list[str]:
-        return [str(Path(self.root, self.work, step, name)) for each in told for name in each["files"]]
+        return [str(place(self.root, self.work, step, name)) for each in told for name in each["files"]]
 
     # --- gates ----------------------------------------------------------------------------------------------------
 
@@ -176,4 +178,5 @@ class Transforming:
                                               "quarantine": outcome.quarantine, "balance": outcome.balance}
         return {"batches": [batch], "picture": before.facts["picture"], "accepted": list(accepted),
                 "region_version": version, "table": {"plan": self.plan.told(), "regions": outcome.regions,
+                                                     "storage": self.storage,
                                                      "region_of_part": outcome.region_of_part, "long": outcome.long}}

@@ -8,21 +8,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 from pipeline.errors import GateError
+from pipeline.storage import Place, stamp
 
-Stamp = Sequence[int]  # size in bytes, time of change in nanoseconds
-
-
-def stamp(path: Path) -> tuple[int, int]:
-    """Return size and time of change of a file."""
-    found = path.stat()
-    return found.st_size, found.st_mtime_ns
+Stamp = Sequence[int]  # as pipeline.storage.stamp() returns it: the size in bytes first
 
 
 @contextlib.contextmanager
-def unchanged(stamps: Mapping[Path, Stamp]) -> Iterator[None]:
+def unchanged(stamps: Mapping[Place, Stamp]) -> Iterator[None]:
     """Read files. Raises GateError where one was changed or taken away meanwhile, whatever failure came of that."""
     try:
         yield
@@ -32,7 +26,7 @@ def unchanged(stamps: Mapping[Path, Stamp]) -> Iterator[None]:
     _require(stamps)
 
 
-def _require(stamps: Mapping[Path, Stamp], cause: Exception | None = None) -> None:
+def _require(stamps: Mapping[Place, Stamp], cause: Exception | None = None) -> None:
     for path, before in stamps.items():
         try:
             now = stamp(path)
@@ -43,6 +37,6 @@ def _require(stamps: Mapping[Path, Stamp], cause: Exception | None = None) -> No
             raise _refused(path, f"was written to while it was read: it is another file now{size}") from cause
 
 
-def _refused(path: Path, what: str) -> GateError:
+def _refused(path: Place, what: str) -> GateError:
     return GateError(f"{path.name} {what}", where=str(path), safe="the databases are as they were",
                      next_command="the same command, when the file is complete")

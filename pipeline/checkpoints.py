@@ -10,13 +10,14 @@ import json
 import resource
 import shlex
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import CheckpointError
 from pipeline.process import peak_memory
+from pipeline.storage import Place, children, place, sha256_of
 from utils import Workspace, atomic_file, sha256_file, sha256_text, utc_now, write_json
 
 SCHEMA_VERSION = 1
@@ -71,6 +72,11 @@ class Manifest:
     def is_large(self) -> bool:
         """Whether it is of a large table, whose parts are compared with their digests by the workers that read them."""
         return "table" in self.facts
+
+    @property
+    def storage(self) -> str:
+        """Where its parts are: s3://BUCKET/PREFIX, "" for the workspace."""
+        return str(self.facts.get("table", {}).get("storage", ""))
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Manifest:
@@ -132,22 +138,41 @@ def read_manifest(workspace: Workspace, run_id: str, step_id: str) -> Manifest |
                               next_command=f"python {step_id.split('/')[0]}.py") from error
 
 
-def damage(workspace: Workspace, parts: Iterable[Part], *, contents: bool = True) -> str:
+def damage(workspace: Workspace, parts: Iterable[Part], *, contents: bool = True, storage: str = "") -> str:
     """Return a sentence naming the first part that is missing, cut or altered; "" when all are whole.
 
-    contents: whether they are read through, or their sizes compared alone.
+    contents: whether they are read through, or their sizes compared alone. storage: of Manifest.storage; raises then
+    what pipeline.storage does.
     """
+    for part, path, size in _far(parts, storage) if storage else _near(workspace, parts):
+        if size < 0:
+            return f"{part.relative_path} is missing"
+        if size != part.bytes:
+            return f"{part.relative_path} has {size:,} bytes, {part.bytes:,} were written"
+        if contents and sha256_of(path) != part.sha256:
+            return f"{part.relative_path} was altered: its sha256 is not the one written"
+    return ""
+
+
+def _near(workspace: Workspace, parts: Iterable[Part]) -> Iterator[tuple[Part, Place, int]]:
+    """Yield each part with its file and the size that it has, -1 for none."""
     for part in parts:
         try:
             path = workspace.resolve(part.relative_path)
             size = path.stat().st_size
         except (OSError, ValueError):
-            return f"{part.relative_path} is missing"
-        if size != part.bytes:
-            return f"{part.relative_path} has {size:,} bytes, {part.bytes:,} were written"
-        if contents and sha256_file(path) != part.sha256:
-            return f"{part.relative_path} was altered: its sha256 is not the one written"
-    return ""
+            path, size = workspace.root, -1
+        yield part, path, size
+
+
+def _far(parts: Iterable[Part], storage: str) -> Iterator[tuple[Part, Place, int]]:
+    """Yield each part with its object and the size that it has, -1 for none: one question for a thousand of them."""
+    sizes: dict[str, dict[str, int]] = {}
+    for part in parts:
+        folder, _, name = part.relative_path.rpartition("/")
+        if folder not in sizes:
+            sizes[folder] = children(place(storage, folder))
+        yield part, place(storage, part.relative_path), sizes[folder].get(name, -1)
 
 
 def is_own(part: Part) -> bool:
@@ -248,7 +273,7 @@ def require(workspace: Workspace, stage: str, *, next_command: str = "") -> Mani
     if manifest is None:
         raise CheckpointError(f"There is no checkpoint of {stage} to go on from", where=str(workspace.runs),
                               safe="nothing was changed", next_command=command)
-    fault = damage(workspace, manifest.parts, contents=not manifest.is_large)
+    fault = damage(workspace, manifest.parts, contents=not manifest.is_large, storage=manifest.storage)
     if fault:
         raise CheckpointError(f"A checkpoint of {stage} is damaged: {fault}", where=str(workspace.root),
                               safe="the database is as it was", next_command=command)
@@ -293,4 +318,4 @@ def why_run(workspace: Workspace, stage: str, run_id: str, parameters: dict[str,
     for holds, reason in reasons:
         if holds:
             return reason
-    return damage(workspace, manifest.parts, contents=not manifest.is_large)
+    return damage(workspace, manifest.parts, contents=not manifest.is_large, storage=manifest.storage)

@@ -6,6 +6,8 @@ import argparse
 import contextlib
 import sys
 from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
 
 import large
 from large.digests import digest_of
@@ -39,17 +41,18 @@ def meant(workspace: Workspace, options: argparse.Namespace) -> str:
     current = checkpoints.current_run(workspace)
     if options.source == AUTO and not options.input:
         return current
-    is_large = large.is_asked(options)
+    is_large, storage = large.is_asked(options), large.storage_of(options)
     digest = digest_of if is_large else sha256_file
     asked = {"source": options.source, "vintage": options.vintage,
-             "inputs": [digest(path) if path.is_file() else "" for path in options.input or ()],
+             # An object opens as a file does, which is all that digest_of() asks; others are refused for it by extract.
+             "inputs": [digest(cast(Path, path)) if path.is_file() else "" for path in options.input or ()],
              "dataset": options.dataset or [path.name for path in options.input or ()]}
     heeded = HEEDED_OF_LARGE if is_large else HEEDED
     asked |= {name: value for name in heeded if (value := getattr(options, name))}
     for run_id in dict.fromkeys([current, *checkpoints.run_ids(workspace)]):
         with contextlib.suppress(CheckpointError):
             manifest = checkpoints.read_manifest(workspace, run_id, STAGES[0]) if run_id else None
-            if manifest and asked.items() <= manifest.parameters.items():
+            if manifest and asked.items() <= manifest.parameters.items() and manifest.storage == storage:
                 return run_id
             if manifest and "from_archive" in manifest.parameters and run_id == current:
                 return run_id  # it has no options of its own

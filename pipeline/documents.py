@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipeline.storage import Far
+
 
 @dataclass(frozen=True)
 class RawDocument:
@@ -17,6 +19,7 @@ class RawDocument:
     fetched_at: ISO time, UTC ("2026-11-20T21:05:09Z").
     parameters: what parse must know beside the bytes ({"vintage": "2019-04", "indicators": "NGDPD,LP"}).
     path:       the file that holds the bytes, else `data` holds them.
+    far:        the object of a store that holds the bytes of a large table.
     """
 
     kind: str
@@ -26,6 +29,7 @@ class RawDocument:
     parameters: Mapping[str, str] = field(default_factory=dict)
     path: Path | None = None
     data: bytes | None = None
+    far: Far | None = None
 
     @property
     def body(self) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import targets
 from large import settings
 from pipeline.errors import UsageError
 from pipeline.secrets import has_password
+from pipeline.storage import input_place, storage_address
 from rules import gates, indicators
 from utils import ENVIRONMENT_PREFIX, Parser, environment
 
@@ -79,7 +79,8 @@ def source_names() -> list[str]:
 def add_extract_options(parser: Parser) -> None:
     """Add what extract.py takes."""
     parser.lasting("--source", default=AUTO, metavar="NAME", help=f"{', '.join(source_names())} (default: {AUTO})")
-    parser.lasting("--input", nargs="+", type=Path, metavar="FILE", help="the files of --source weo or table")
+    parser.lasting("--input", nargs="+", type=input_place, metavar="FILE",
+                   help="the files of --source weo or table; of a table for --target regions also s3://BUCKET/KEY")
     parser.lasting("--url", default="", help="another address of a web source; one with a password only from "
                    f"{ENVIRONMENT_PREFIX}URL or --url-file")
     parser.lasting("--url-file", type=Path, metavar="FILE", help="a file that holds the address")
@@ -99,6 +100,8 @@ def add_extract_options(parser: Parser) -> None:
     parser.lasting("--key", type=names, default=[], metavar="COLUMN[,COLUMN…]",
                    help="what tells the records of a table for --target regions apart (default: every column but the "
                    "value)")
+    parser.lasting("--storage", type=storage_address, default="", metavar="s3://BUCKET/PREFIX", help="where the pieces "
+                   "of a table for --target regions lie, which workers share (default: in the workspace)")
     add_engine(parser)
     add_target(parser)
     add_work(parser)
@@ -231,5 +234,5 @@ def _written(flag: str, value: Any) -> list[str]:
     if flag == "--accept":
         return [word for each in value for word in (flag, each)]
     if flag == "--input":
-        return [flag, *(os.fspath(path) for path in value)]
+        return [flag, *map(str, value)]
     return [f"{flag}={value}"]

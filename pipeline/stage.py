@@ -16,6 +16,7 @@ from pipeline import lock, process
 from pipeline.console import Console
 from pipeline.errors import ExitCode, Interrupted, UsageError, WorldEconomiesError
 from pipeline.events import FAILED, FINISHED, STARTED, PipeListener, Reporter, inherited_pipe
+from pipeline.storage import refuse_far
 from utils import PROJECT, Parser, Workspace, full_disk
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ def run_stage(name: str, parser: Callable[[], Parser], body: Body, arguments: li
 
 
 def workspace_of(options: argparse.Namespace) -> Workspace:
-    """Return the workspace: the one asked for, and of a sample one of its own inside it."""
+    """Return the workspace: the one asked for, and of a sample one of its own inside it. Raises UsageError."""
+    refuse_far(options.workspace, "--workspace")
     root = options.workspace.expanduser().resolve()
     return Workspace(root / SAMPLES if getattr(options, "sample", "") else root)
 

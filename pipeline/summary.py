@@ -10,7 +10,7 @@ from typing import Any
 import large
 from pipeline import checkpoints, choice
 from pipeline.checkpoints import STAGES
-from pipeline.errors import CheckpointError
+from pipeline.errors import CheckpointError, WorldEconomiesError
 from pipeline.runner import Outcome
 from utils import Workspace
 
@@ -143,6 +143,9 @@ def _state(workspace: Workspace, run_id: str, stage: str, current: str) -> str:
     if manifest is None:
         return "no checkpoint"
     parts = [part for part in manifest.parts if run_id == current or checkpoints.is_own(part)]
-    fault = checkpoints.damage(workspace, parts)
+    try:
+        fault = checkpoints.damage(workspace, parts, storage=manifest.storage)
+    except WorldEconomiesError as error:
+        return f"not verified: {error.what}"
     files = f"{len(parts)} file(s) verified, " if parts else ""
     return f"damaged: {fault}" if fault else f"{files}{manifest.balance['out']:,} rows, {manifest.ended}"

@@ -36,6 +36,7 @@ from typing import TYPE_CHECKING, ClassVar
 from history.model import Scope, Vintage
 from pipeline.documents import RawDocument
 from pipeline.errors import UsageError
+from pipeline.storage import Place
 from rules.indicators import DEFAULT
 from rules.records import Quarantined, StagedRecord
 
@@ -50,7 +51,7 @@ FOLDER = Path(__file__).resolve().parent
 class Request:
     """What the user asked of a source; every field is an option of extract.py.
 
-    inputs:     local files, in the order given (--input, several).
+    inputs:     files, in the order given (--input, several); objects of a store only where large/ reads them.
     url:        the address to ask in place of the source's own, "" for its own; may hold a password, never print it
                 (pipeline.http.redacted).
     indicators: canonical names, the main one first; ("all",) of a source whose documents tell which there are.
@@ -61,7 +62,7 @@ class Request:
     """
 
     source: str
-    inputs: tuple[Path, ...] = ()
+    inputs: tuple[Place, ...] = ()
     url: str = ""
     indicators: tuple[str, ...] = ()
     vintage: str = ""

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pipeline.documents import RawDocument
 from pipeline.errors import UsageError, WorldEconomiesError
+from pipeline.storage import INPUT, Far, Place, refuse_far
 from sources import Request
 from utils import utc_now
 
@@ -23,7 +24,8 @@ def require_files(request: Request, example: str) -> list[Path]:
     if not request.inputs and not request.url:
         raise UsageError(f"--source {request.source} reads files, and --input names none", safe="nothing was changed",
                          next_command=example)
-    for path in request.inputs:
+    files = local_files(request)
+    for path in files:
         if path.is_dir():
             inside = next((each for each in sorted(path.iterdir()) if each.is_file()), path / "FILE")
             raise UsageError(f"{path} is a folder; --input takes files", where=str(path), safe="nothing was changed",
@@ -34,14 +36,14 @@ def require_files(request: Request, example: str) -> list[Path]:
         except OSError as error:
             raise UsageError(f"{path} cannot be read: {error.strerror or error}", where=str(path),
                              safe="nothing was changed", next_command=f"ls -l {path.parent}") from error
-    return list(request.inputs)
+    return files
 
 
 LOOKING = ("head -5 ", "ls -l ", "file ")  # commands that are advised for a file
 
 
 @contextmanager
-def told_by_path(inputs: Sequence[Path]) -> Iterator[None]:
+def told_by_path(inputs: Sequence[Place]) -> Iterator[None]:
     """Let errors say where these files lie: a source knows a file by its name, and a person types a path."""
     try:
         yield
@@ -56,10 +58,23 @@ def told_by_path(inputs: Sequence[Path]) -> Iterator[None]:
         raise
 
 
-def file_document(path: Path, parameters: Mapping[str, str]) -> RawDocument:
-    """Return a local file as a document named by its own name, without the folders it happens to lie in."""
-    return RawDocument(kind="data", url=path.name, fetched_at=utc_now(), path=path,
-                       parameters={**parameters, "name": path.name})
+def local_files(request: Request) -> list[Path]:
+    """Return the files of --input. Raises UsageError for one of an object store."""
+    found = []
+    for path in request.inputs:
+        if isinstance(path, Far):
+            raise UsageError(f"{path} is in an object store, which only --source table --target regions reads",
+                             where=str(path), safe="nothing was read or changed",
+                             next_command="copy it to this machine")
+        refuse_far(path, INPUT)
+        found.append(path)
+    return found
+
+
+def file_document(path: Place, parameters: Mapping[str, str]) -> RawDocument:
+    """Return a file as a document named by its own name, without the folders it happens to lie in."""
+    return RawDocument(kind="data", url=path.name, fetched_at=utc_now(), parameters={**parameters, "name": path.name},
+                       path=path if isinstance(path, Path) else None, far=path if isinstance(path, Far) else None)
 
 
 def answer_of(url: str, http: Http, parameters: Mapping[str, str]) -> RawDocument:

@@ -19,6 +19,8 @@ BUFFER = 1 << 18
 
 def open_binary(document: RawDocument) -> BinaryIO:
     """Return the document's own bytes as a stream."""
+    if document.far is not None:
+        return document.far.open()
     if document.path is not None:
         return document.path.open("rb")
     return io.BytesIO(document.body)

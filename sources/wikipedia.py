@@ -25,6 +25,7 @@ from rules.indicators import MAIN
 from rules.records import FORECAST, UNKNOWN, Quarantined, StagedRecord
 from sources import BaseSource, Request, VintageBatch
 from sources import _html_table as html
+from sources._files import local_files
 from sources._html_table import Element, Row, at, grid, nonsense, plain, text_of, written
 from sources._wiki_words import A_YEAR, one_year, scale_of
 from utils import utc_now
@@ -71,7 +72,7 @@ class Source(BaseSource):
     def fetch(self, request: Request, http: Http) -> Iterator[RawDocument]:
         """Yield the page, or each saved page of --input. Raises SourceError, or UsageError for a missing file."""
         parameters = {"indicators": ",".join(request.indicators)}
-        for path in request.inputs:
+        for path in local_files(request):
             if not path.is_file():
                 raise UsageError(f"There is no file {path.name}", where=str(path), safe="nothing was read or changed",
                                  next_command="python extract.py --source wikipedia --input PAGE.html")

@@ -44,6 +44,7 @@ from rules.identity import REGIONS
 from sources import Request
 from tests import large_table
 from tests.nasty import ECONOMIES, FILE, IDENTITY, cells, plan_for, records, staged
+from tests.object_store import BUCKET, SECRET, ObjectStore, object_store
 from tests.project import PROJECT, manifest, run
 from utils import Workspace
 
@@ -162,7 +163,7 @@ def test_a_process_that_dies_is_tried_again_once(pool: SparkPool, tmp_path: Path
 # --- the whole pipeline ---------------------------------------------------------------------------------------------
 
 
-def etl(table: Path, workspace: Path, *more: str, env: dict[str, str] | None = None
+def etl(table: Path | str, workspace: Path, *more: str, env: dict[str, str] | None = None
         ) -> subprocess.CompletedProcess[str]:
     return run("etl_process.py", "--source", "table", "--input", str(table), "--target", "regions", "--no-html",
                "--vintage", "2026-11", *GRAIN, *more, workspace=workspace, timeout=300,
@@ -211,6 +212,36 @@ def test_the_pipeline_gives_the_same_databases_by_every_engine(tmp_path: Path) -
         assert dumps(tmp_path / engine) == dumps(tmp_path / "spark")
 
 
+@pytest.fixture(scope="module")
+def store() -> Iterator[ObjectStore]:
+    for name in ("moto", "flask", "flask_cors", "boto3"):
+        pytest.importorskip(name, reason=f"the store of the tests is not installed: {name}")
+    with object_store() as running:
+        yield running
+
+
+@needs_spark
+def test_an_object_store_gives_the_same(store: ObjectStore, tmp_path: Path) -> None:
+    table = large_table.write(tmp_path / "big.csv", 3_000, unknown=20)
+    address = store.put("in/big.csv", table.read_bytes())
+    done = etl(address, tmp_path / "w", "--engine", "spark", "--spark-master", "local[2]", "--storage",
+               f"s3://{BUCKET}/w", env=store.env)
+    same_as_elsewhere(table, tmp_path / "w", done)
+    in_the_store(store, "w", tmp_path / "w")
+
+
+def in_the_store(store: ObjectStore, prefix: str, workspace: Path) -> None:
+    """Assert that pieces are there, none here, and nothing between two steps anywhere; no secret in the log."""
+    parts = [part for stage in ("extract", "transform") for part in manifest(workspace, stage)["parts"]]
+    assert {f"{prefix}/{part['relative_path']}" for part in parts} < set(store.keys(prefix))
+    assert store.keys(f"{prefix}/results/work") == []
+    assert not [*workspace.rglob("*.arrow")]
+    assert SECRET not in "".join(path.read_text() for path in (workspace / "log").rglob("*.*") if path.is_file())
+    left = [path for stage in ("extract", "transform")
+            for path in manifest(workspace, stage)["facts"]["batches"][0]["quarantine"]]
+    assert left and all((workspace / path).is_file() for path in left)
+
+
 # --- what is missing ------------------------------------------------------------------------------------------------
 
 
@@ -239,10 +270,10 @@ def test_missing_pyspark_and_java_are_named(monkeypatch: pytest.MonkeyPatch, tmp
 
 
 def test_an_object_store_is_no_path() -> None:
-    with pytest.raises(UsageError, match="--workspace takes a path of the file system; s3:// is none"):
+    with pytest.raises(UsageError, match="--workspace takes a folder of this machine; s3:// is none"):
         SparkPool("", Path("s3://bucket/w").resolve(), 1 << 30)
-    with pytest.raises(UsageError, match="--input takes a path of the file system; s3:// is none"):
-        large.check(Request("table", (Path("s3://bucket/big.csv"),)))
+    with pytest.raises(UsageError, match="--input takes files and addresses of s3://; s3a:// is none"):
+        large.check(Request("table", (Path("s3a://bucket/big.csv"),)))
 
 
 @needs_spark
@@ -341,6 +372,18 @@ def test_a_cluster_gives_the_same(cluster: str, tmp_path: Path) -> None:
     same_as_elsewhere(table, tmp_path / "w", done)
     done = etl(table, tmp_path / "polars", "--engine", "polars", "--workers", "1")
     assert dumps(tmp_path / "polars") == dumps(tmp_path / "w")
+
+
+@needs_spark
+@pytest.mark.full
+def test_a_cluster_and_an_object_store_share_no_folder(cluster: str, store: ObjectStore, tmp_path: Path) -> None:
+    """The executors have another home and no variable of the store: these come with the tasks."""
+    table = large_table.write(tmp_path / "big.csv", 12_000, unknown=20)
+    address = store.put("cluster/big.csv", table.read_bytes())
+    done = etl(address, tmp_path / "w", "--engine", "spark", "--spark-master", cluster, "--storage",
+               f"s3://{BUCKET}/cluster/w", env=on_loopback(sys.executable) | store.env)
+    same_as_elsewhere(table, tmp_path / "w", done)
+    in_the_store(store, "cluster/w", tmp_path / "w")
 
 
 @needs_spark
