@@ -7,7 +7,7 @@ import math
 import random
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,6 +37,7 @@ from utils import Workspace
 MOST_RECORD = 400  # bytes of a record, more than most are: a sample of so many records is of so many at least
 LEAST_RANGES = 16  # places of the file that a sample looks at
 MOST_PIECES = 1_000_000  # of a file: the numbers of the next begin there
+WIDE_YEARS, MOST_TIMES = 8, 16  # a piece of 50 years took 26 times its bytes, 46 with long notes; 16 are allowed
 NEEDED = 6.0  # bytes on the disk for each byte of a plain table: staged, parted, sorted, in the databases
 PACKED_NEEDED = 16.0
 IN_DATABASES = 2.0  # of NEEDED, the only ones on this disk where pieces have a storage
@@ -136,6 +137,7 @@ def survey(table: Table, pool: Pool) -> None:
 
 def stage_pieces(table: Table, stage: Stage, pool: Pool, settings: Settings, code: str, sample: str) -> None:
     """Stage every piece, or a seeded sample of them; what is staged already is not read again."""
+    settings = replace(settings, piece_bytes=max(settings.piece_bytes // times_longer(table.layout), 1))
     for number, path in enumerate(table.files):
         cuts = pieces_of(table, number, settings, sample)
         identity = identity_of(table.digests[number], table.layouts[number].told(), settings.piece_bytes, code, sample)
@@ -149,6 +151,12 @@ def stage_pieces(table: Table, stage: Stage, pool: Pool, settings: Settings, cod
         bring_quarantine(table.storage, stage, told)
         table.told += told
         table.owners += [number] * len(told)
+
+
+def times_longer(layout: Layout) -> int:
+    """Return how many times smaller pieces of a wide table are: made long, each year repeats the record's texts."""
+    years = len(layout.columns.wide)
+    return min(max(years // WIDE_YEARS, 2), MOST_TIMES) if years else 1
 
 
 def _in_parallel(table: Table, stage: Stage, pool: Pool, number: int, cuts: Sequence[Sequence[Sequence[int]]],

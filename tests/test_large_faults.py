@@ -193,3 +193,13 @@ def test_rows_that_cannot_be_read_wait_on_the_disk(way: str, first: str, tmp_pat
     assert bad == 400_000
     assert peak < 70  # MiB; 110 where they wait in memory
     assert {each.suffix for each in (tmp_path / "w").rglob("*.*")} == {".json", ".arrow", ".csv"}
+
+
+@pytest.mark.parametrize(("years", "pieces"), [(2, 10), (48, 30), (200, 80)])  # of a half, a sixth, a sixteenth
+def test_a_wide_table_is_staged_in_smaller_pieces(years: int, pieces: int, tmp_path: Path,
+                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+    header = "country,branch," + ",".join(str(1900 + at) for at in range(years)) + "\n"
+    body = "".join(f"Fiji,{number}{',5' * years}".ljust(999, "5") + "\n" for number in range(100))
+    run_stages(monkeypatch, [table(tmp_path, header + body)], tmp_path / "w", *POLARS, "--piece-size", "20000",
+               "--unit", "million", "--columns", "country=country", stages=["extract"])
+    assert len(manifest(tmp_path / "w", "extract")["facts"]["table"]["pieces"]) == pieces
