@@ -79,8 +79,8 @@ def open_pool(options: argparse.Namespace, engine: str, settings: Settings, stag
     if engine == "spark":
         from large.spark import SparkPool
 
-        far = any(isinstance(path, Far) for path in getattr(options, "input", None) or ())
-        return SparkPool(options.spark_master, stage.workspace.root, options.memory, stage.lock_fd, storage, far=far)
+        return SparkPool(options.spark_master, stage.workspace.root, options.memory, stage.lock_fd, storage,
+                         getattr(options, "input", None) or ())
     from large.pool import Pool
 
     return Pool(settings.workers, stage.lock_fd, partial(lock.sweep, stage.workspace), stage.report.warn)

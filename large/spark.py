@@ -22,7 +22,7 @@ import tempfile
 import time
 import warnings
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -35,7 +35,7 @@ from large.transforming import WORK
 from pipeline import errors
 from pipeline.errors import DiskFull, TargetUnreachable, UsageError, WorldEconomiesError
 from pipeline.process import peak_memory
-from pipeline.storage import environment_of_stores, place, refuse_far
+from pipeline.storage import Place, environment_of_stores, is_far, place, refuse_far
 from utils import PROJECT
 
 LOCAL = "local[*]"
@@ -58,19 +58,19 @@ class SparkPool(Pool):
     """A Spark application in the place of worker processes; see large.pool.Pool.
 
     master: "" for LOCAL, local[N] or spark://HOST:PORT. root: of the workspace. memory: of a local master, bytes of all
-    its processes together, as far as Java can be held to it. storage: where pieces lie, "" for the workspace; far: the
-    input is in an object store. Raises UsageError for what is missing or mistyped, TargetUnreachable for a master that
+    its processes together, as far as Java can be held to it. storage: where pieces lie, "" for the workspace; inputs:
+    what tasks will read beside. Raises UsageError for what is missing or mistyped, TargetUnreachable for a master that
     does not answer or has no room.
     """
 
-    def __init__(self, master: str, root: Path, memory: int, lock_fd: int = -1, storage: str = "", *,
-                 far: bool = False) -> None:
+    def __init__(self, master: str, root: Path, memory: int, lock_fd: int = -1, storage: str = "",
+                 inputs: Sequence[Place] = ()) -> None:
         super().__init__(0, lock_fd)
         refuse_far(root, "--workspace")
         self.master = checked_master(master)
         self.local = self.master.startswith("local")
         self.root, self._memory, self.storage = root, memory, storage
-        self._far = far or bool(storage)
+        self._inputs = [str(each.resolve()) for each in inputs]
         require()
         self._stack = contextlib.ExitStack()
         self._of_processes: dict[str, int] = {}
@@ -182,7 +182,7 @@ class SparkPool(Pool):
         stack.callback(_end, gateway)
         self.context = SparkContext(conf=conf, gateway=gateway)
         stack.callback(_stop, self.context)
-        if self._far:
+        if any(map(is_far, [self.storage, *self._inputs])):
             # Not as a setting: those stand on Java's command line, where everybody can read a secret.
             self.context.environment.update(environment_of_stores())
         code = self.folder / "world_economies.zip"
@@ -204,18 +204,21 @@ class SparkPool(Pool):
             time.sleep(0.1)
         count = 2 * self.context.defaultParallelism
         with self._seen() as seen:
-            told = self.context.parallelize([seen] * count, count).map(not_seeing).collect()
-        if blind := {name: why for name, why in told if name}:
-            raise self._blind(blind)
+            wanted = {seen: self.storage or str(self.root)} | {path: path for path in self._inputs}
+            told = self.context.parallelize([list(wanted)] * count, count).map(not_seeing).collect()
+        if blind := [each for each in told if each]:
+            _, path, why = blind[0]
+            raise self._blind({each[0] for each in blind}, wanted[path], why)
 
-    def _blind(self, why: Mapping[str, str]) -> UsageError:
-        """Return the error for machines that do not see the pieces; why: of each."""
-        what = f"see {self.storage} ({next(iter(why.values()))})" if self.storage else "see the workspace"
-        advice = ("AWS_ variables here, or files or roles of theirs, let them in" if self.storage else
-                  "a --workspace on storage that all machines have under the same path, or --storage s3://bucket/prefix")
-        return UsageError(f"The machines {', '.join(sorted(why))} of the Spark cluster do not {what}",
-                          where=self.storage or str(self.root), safe="nothing was read or changed",
-                          next_command=advice)
+    def _blind(self, machines: Iterable[str], what: str, why: str) -> UsageError:
+        """Return the error for machines that do not see something."""
+        advice = "--input s3://bucket/key, or a file that all machines have under the same path"
+        if is_far(what):
+            advice = "AWS_ variables here, or files or roles of theirs, let them in"
+        elif what == str(self.root):
+            advice = "a --workspace that all machines have under the same path, or --storage s3://bucket/prefix"
+        return UsageError(f"The machines {', '.join(sorted(machines))} of the Spark cluster do not see {what} ({why})",
+                          where=what, safe="nothing was read or changed", next_command=advice)
 
     @contextlib.contextmanager
     def _seen(self) -> Iterator[str]:
@@ -226,8 +229,10 @@ class SparkPool(Pool):
         probe = place(self.storage, WORK, self.folder.name)
         with beside(probe) as stream:
             stream.write(b"seen")
-        yield str(probe)
-        probe.unlink(missing_ok=True)
+        try:
+            yield str(probe)
+        finally:
+            probe.unlink(missing_ok=True)
 
 
 # --- what runs on the executors -----------------------------------------------------------------------------------
@@ -240,16 +245,19 @@ def answered(line: bytes) -> dict[str, Any]:
     return {**done(line), "peak": peak_memory(), "process": f"{socket.gethostname()} {os.getpid()}"}
 
 
-def not_seeing(path: str) -> tuple[str, str]:
-    """Return this machine's name and why where it does not see a file, and nothing where it does."""
+def not_seeing(paths: Sequence[str]) -> tuple[str, str, str] | None:
+    """Return this machine's name, the first of some files that it does not see, and why; None where it sees all."""
     import polars
     import pyarrow
 
     assert polars and pyarrow
-    try:
-        return ("", "") if place(path).is_file() else (socket.gethostname(), "it is not there")
-    except WorldEconomiesError as error:
-        return socket.gethostname(), error.what
+    for path in paths:
+        try:
+            if not place(path).is_file():
+                return socket.gethostname(), path, "it is not there"
+        except WorldEconomiesError as error:
+            return socket.gethostname(), path, error.what
+    return None
 
 
 # --- before the launch --------------------------------------------------------------------------------------------

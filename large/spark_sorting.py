@@ -106,7 +106,10 @@ def read_pieces(numbers: Iterable[pyarrow.RecordBatch], paths: Sequence[str], pl
 
     meaning = TablePlan.of(plan)
     for number in chain.from_iterable(batch.column(0).to_pylist() for batch in numbers):
-        table = batch_of([paths[number]], 0)
+        try:
+            table = batch_of([paths[number]], 0)
+        except WorldEconomiesError as error:
+            raise told(error) from error
         position = (number << 32) + np.arange(table.num_rows, dtype=np.int64)
         columns = [table["country"].cast(pyarrow.int32())]
         columns += [table["year"]] if meaning.has_year else []

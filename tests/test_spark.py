@@ -35,6 +35,7 @@ from large.sorting import published
 from large.spark import SparkPool
 from large.spark_sorting import SparkTransforming
 from large.transforming import Outcome
+from pipeline import storage
 from pipeline.checkpoints import Manifest
 from pipeline.errors import SourceNonsense, TargetUnreachable, UsageError
 from pipeline.events import Reporter
@@ -240,6 +241,27 @@ def in_the_store(store: ObjectStore, prefix: str, workspace: Path) -> None:
     left = [path for stage in ("extract", "transform")
             for path in manifest(workspace, stage)["facts"]["batches"][0]["quarantine"]]
     assert left and all((workspace / path).is_file() for path in left)
+
+
+@needs_spark
+def test_what_machines_do_not_see_is_named(store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in store.env.items():
+        monkeypatch.setenv(name, value)
+    storage._store.cache_clear()
+    here, there = tmp_path / "here.csv", store.put("there.csv", b"x")
+    here.touch()
+    assert spark.not_seeing([str(here), there]) is None
+    for path, why in {str(tmp_path / "none"): "it is not there", f"s3://{BUCKET}/none": "it is not there"}.items():
+        assert spark.not_seeing([str(here), path, there]) == (socket.gethostname(), path, why)
+    with store.closed():
+        machine, path, why = spark.not_seeing([there]) or ("", "", "")
+    storage._store.cache_clear()
+    pool = SparkPool("spark://a:1", tmp_path, 1 << 30, storage=f"s3://{BUCKET}/w", inputs=[here])
+    error = pool._blind([machine], path, why)
+    assert error.what.endswith(f"of the Spark cluster do not see {there} (--storage {there} is refused by 127.0.0.1: "
+                               "ACCESS_DENIED HeadObject)")
+    assert [pool._blind(["a"], what, "no").next_command.split()[0] for what in (there, str(here), str(tmp_path))] == [
+        "AWS_", "--input", "a"]
 
 
 # --- what is missing ------------------------------------------------------------------------------------------------
