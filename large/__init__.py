@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 
 from pipeline import lock
 from pipeline.errors import UsageError
-from pipeline.stage import SAMPLES
 from pipeline.storage import STORAGE, Far, require_bucket
 from utils import environment
 
@@ -71,6 +70,8 @@ def storage_of(options: argparse.Namespace) -> str:
             raise UsageError("--storage is for the pieces of --source table --target regions", safe=SAFE,
                              next_command="the same command without --storage")
         return ""
+    from pipeline.stage import SAMPLES  # not in every worker: it has no use for what stages import
+
     return options.storage and (f"{options.storage}/{SAMPLES}" if options.sample else options.storage)
 
 
