@@ -249,7 +249,8 @@ def require_space(table: Table, stage: Stage) -> None:
     share = IN_DATABASES / NEEDED if table.storage else 1.0
     needed = int(table.bytes * (PACKED_NEEDED if packed else NEEDED) * share)
     staged = stage.workspace.resolve(staged_folder(table))  # by an attempt that was killed: they are not made again
-    needed -= sum(each.stat().st_size for each in staged.iterdir()) if staged.is_dir() else 0
+    if not table.storage and staged.is_dir():
+        needed -= sum(each.stat().st_size for each in staged.iterdir())
     require_free(stage, needed, f"{table.bytes:,} bytes of input")
 
 
@@ -274,13 +275,14 @@ def balance_of(table: Table) -> dict[str, int]:
 
 def unreadable(table: Table, workspace: Workspace) -> list[str]:
     """Return a warning of rows that cannot be read: a quote that is never closed makes one of thousands of lines."""
-    parts = [path for told in table.told for path, *_ in told["quarantine"]["parts"]]
-    if not parts:
-        return []
-    with workspace.resolve(parts[0]).open(encoding="utf-8", newline="") as stream:
-        first = next(csv.DictReader(stream))
-    return [f"{balance_of(table)['quarantined']:,} row(s) cannot be read and are in quarantine, the first at "
-            f"{first['locator']}: {first['detail']}"]
+    count = balance_of(table).get("quarantined", 0)
+    parts = (workspace.resolve(path) for told in table.told for path, *_ in told["quarantine"]["parts"])
+    first = next((path for path in parts if path.is_file()), None)  # an object store may have lost some
+    if first is None:
+        return [f"{count:,} row(s) cannot be read"] if count else []
+    with first.open(encoding="utf-8", newline="") as stream:
+        row = next(csv.DictReader(stream))
+    return [f"{count:,} row(s) cannot be read and are in quarantine, the first at {row['locator']}: {row['detail']}"]
 
 
 def parts_of(table: Table) -> list[Part]:

@@ -148,7 +148,8 @@ class _Worker:
         environment.pop("WORLD_ECONOMIES_EVENTS_FD", None)  # the stage alone speaks to the run
         if lock_fd >= 0:
             environment[lock.LOCK_FD] = str(lock_fd)
-        self.process = subprocess.Popen([sys.executable, "-m", "large.worker", str(write)], env=environment,
+        # -P: a folder named large where the command was typed is none of ours.
+        self.process = subprocess.Popen([sys.executable, "-P", "-m", "large.worker", str(write)], env=environment,
                                         stdin=subprocess.PIPE, pass_fds=descriptors)
         os.close(write)
         os.close(life)

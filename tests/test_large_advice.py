@@ -156,7 +156,7 @@ def test_what_a_killed_attempt_staged_needs_no_room_again(branches: Path, tmp_pa
     from large import extracting
     from sources import Request
 
-    table = extracting.opened(Request("table", (branches,)))
+    table = extracting.opened(Request("table", (branches,)), "")
     table.digests = ["a digest"]
     stage: Any = SimpleNamespace(workspace=Workspace(tmp_path / "w"))
     free = 6 * len(BRANCHES) - 100

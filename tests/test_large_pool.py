@@ -35,6 +35,15 @@ def test_workers_are_processes_of_one_thread_and_gone_at_the_end() -> None:
             os.kill(process, 0)
 
 
+def test_a_folder_of_the_same_name_where_the_command_was_typed_is_none_of_ours(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "large").mkdir()
+    (tmp_path / "large" / "__init__.py").write_text("raise SystemExit(9)\n")
+    monkeypatch.chdir(tmp_path)
+    with Pool(1) as pool:
+        assert pool.all([task("add", one=1, other=2)]) == [3]
+
+
 def test_without_workers_everything_is_done_in_this_process() -> None:
     with Pool(0) as pool:
         assert pool.all([task("process"), task("add", one=1, other=2)]) == [os.getpid(), 3]

@@ -268,7 +268,7 @@ def test_quarantine_that_the_store_lost_is_warned_of(store: ObjectStore, tmp_pat
     for path in (tmp_path / "results" / "runs").rglob("*.json"):
         path.unlink()
     stages(monkeypatch, table, tmp_path, "lost/w")
-    assert told == [f"{left} is not in the storage any more"]
+    assert told == [f"{left} is not in the storage any more", "1 row(s) cannot be read"]
     assert rows_of(tmp_path) == GOOD
 
 
