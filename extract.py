@@ -326,7 +326,8 @@ def large_table(stage: Stage, meter: Meter, request: Request, code: str, storage
     run_id = before.run_id if before else checkpoints.new_run_id(stage.workspace, "table")
     inputs = {f"{number:03d} {path.name}": table.digests[number] for number, path in enumerate(table.files)}
     manifest = meter.manifest(run_id=run_id, step_id="extract", parameters=parameters, code=code, facts=facts,
-                              inputs=inputs, parts=extract_steps.parts_of(table), balance=extract_steps.balance_of(table))
+                              inputs=inputs, parts=extract_steps.parts_of(table),
+                              balance=extract_steps.balance_of(table))
     checkpoints.write_manifest(stage.workspace, manifest)
     checkpoints.make_current(stage.workspace, run_id)
     balance = manifest.balance

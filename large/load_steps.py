@@ -1,4 +1,4 @@
-"""Load of a large table: which task makes which region's database, and where it goes; what the stage script asks for."""
+"""Load of a large table: which task makes which region's database, and where it goes."""
 
 from __future__ import annotations
 

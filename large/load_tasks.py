@@ -1,4 +1,4 @@
-"""Task of load: make the database of a region of the sorted parts, in their order. Called in workers, with JSON in and out."""
+"""Task of load: make a region's database of the sorted parts, in their order. Called in workers, JSON in and out."""
 
 from __future__ import annotations
 

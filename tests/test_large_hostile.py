@@ -293,7 +293,8 @@ CHANGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "removed": (Path.unlink, "t.csv cannot be read any more: No such file or directory"),
     "overwritten": (overwritten, "t.csv was written to while it was read: it is another file now"),
 }
-MOMENTS = {"before the survey": ("large.extract_tasks", "survey", 1), "after the survey": ("large.extract_tasks", "stage_piece", 1),
+MOMENTS = {"before the survey": ("large.extract_tasks", "survey", 1),
+           "after the survey": ("large.extract_tasks", "stage_piece", 1),
            "between two pieces": ("large.extract_tasks", "stage_piece", 3),
            "while it is cut": ("large.extract_steps", "pieces_of", 1)}
 
