@@ -81,7 +81,8 @@ def settings_of(options: argparse.Namespace, *, small: bool, far: bool = False) 
     most = in_hand // PIECE_FACTOR
     if options.piece_size > most:
         raise UsageError(f"--piece-size {options.piece_size / MIB:,.1f}M is too much for --memory "
-                         f"{options.memory // MIB}M and {workers} worker(s): a piece may take {PIECE_FACTOR} times its bytes while it is worked on",
+                         f"{options.memory // MIB}M and {workers} worker(s): a piece may take {PIECE_FACTOR} "
+                         "times its bytes while it is worked on",
                          safe="nothing was changed", next_command=f"--piece-size {most >> 10}K")
     piece = options.piece_size or min(max(most, SMALLEST_PIECE), LARGEST_PIECE)
     return Settings(0 if small else workers, in_hand, piece)
