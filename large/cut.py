@@ -2,7 +2,7 @@
 
 A newline between two quotes belongs to a cell. Which newlines those are is told by the number of quotes before them,
 even or odd, and that is a sum over blocks, which are surveyed in any order and by any process. Quotes that stand where
-they should not (Côte d"Ivoire) make the sum wrong; that is found while pieces are read (large.read.Untrusted): where
+they should not (Côte d"Ivoire) make the sum wrong; that is found while pieces are read (large.careful.Untrusted): where
 every piece from the first on is well formed, every cut between them was right.
 """
 

@@ -42,7 +42,8 @@ def stage_piece(root: str, folder: str, quarantine: str, number: int, path: str,
     root: of workspace or storage; folder, quarantine: relative to it. stamp: of the file as it was surveyed. most:
     rows at most, of a sample; 0: all.
     """
-    from large.read import Untrusted, read_piece
+    from large.careful import Untrusted
+    from large.read import read_piece
 
     form, source = Layout.of(layout), place(path, option=INPUT)
 

@@ -13,9 +13,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from large.careful import Untrusted
 from large.cut import ASCII_FIRST, LONGEST_RECORD, NEWLINE, QUOTE, STEP, head_of
 from large.model import Layout
-from large.read import RawPiece, Room, Untrusted, numbered, read_piece
+from large.read import RawPiece, Room, numbered, read_piece
 from pipeline.documents import RawDocument
 from sources._csv_rows import Form, records
 from sources._text import errors_of

@@ -16,10 +16,11 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from large import cut, read, serial
+from large import careful, cut, read, serial
+from large.careful import Untrusted
 from large.cut import Uncuttable, layout_of, survey_block
 from large.model import Layout
-from large.read import RawPiece, Untrusted, read_piece
+from large.read import RawPiece, read_piece
 from large.serial import read_serially
 from pipeline.documents import RawDocument
 from pipeline.errors import SourceNonsense
@@ -221,11 +222,11 @@ def test_pieces_joined_are_what_the_csv_module_reads(tmp_path: Path, limit: int,
                                                      block: int) -> None:
     data, before = HEAD + body, csv.field_size_limit(limit)
     with pytest.MonkeyPatch.context() as patch:
-        for module in (cut, read, serial):
+        for module in (careful, cut, read, serial):
             patch.setattr(module, "STEP", step)
-        patch.setattr(read, "CARE", 3 * step)
+        patch.setattr(careful, "CARE", 3 * step)
         if limit == 30:
-            for module in (_csv_rows, read):
+            for module in (_csv_rows, careful):
                 patch.setattr(module, "LONGEST_LINE", 50)
             for module in (cut, serial):
                 patch.setattr(module, "LONGEST_RECORD", 100)
