@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import logging
+import os
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+import pytest
+
+from pipeline import storage
 
 BUCKET = "world"
 SECRET = "not-to-be-shown-anywhere"
@@ -65,3 +70,16 @@ def object_store() -> Iterator[ObjectStore]:
         yield ObjectStore(*server.get_host_and_port())
     finally:
         server.stop()
+
+
+@contextmanager
+def known_here(store: ObjectStore) -> Iterator[None]:
+    """Let this process know the store, and no other."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        for name, value in store.env.items():
+            patch.setenv(name, value)
+        storage._store.cache_clear()
+        yield
+    storage._store.cache_clear()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import gzip
 import hashlib
-import os
 import re
 import subprocess
 import sys
@@ -35,10 +34,10 @@ from pipeline.errors import (
     UsageError,
     WorldEconomiesError,
 )
-from pipeline.storage import Far, children, place, random_access, remove_folder, sha256_of, size_of, stamp, uploaded
+from pipeline.storage import Far, place, uploaded
 from tests import large_table
 from tests.large_stages import run_stages
-from tests.object_store import BUCKET, SECRET, ObjectStore, object_store
+from tests.object_store import BUCKET, SECRET, ObjectStore, known_here, object_store
 from tests.orchestra import environment
 from tests.project import PROJECT, manifest, run
 from tests.test_large_hostile import BODY, GOOD, HEADER, strike_before
@@ -55,15 +54,10 @@ def running() -> Iterator[ObjectStore]:
 
 
 @pytest.fixture
-def store(running: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
+def store(running: ObjectStore) -> Iterator[ObjectStore]:
     """The store, known to this process too."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    for name, value in running.env.items():
-        monkeypatch.setenv(name, value)
-    storage._store.cache_clear()
-    yield running
-    storage._store.cache_clear()
+    with known_here(running):
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -392,59 +386,3 @@ def test_the_client_of_a_store_has_its_share_of_the_memory() -> None:
     assert settings_of(options, small=False).workers == 2
     with pytest.raises(UsageError, match="which need 480M"):
         settings_of(options, small=False, far=True)
-
-
-# --- objects --------------------------------------------------------------------------------------------------------
-
-
-def test_an_upload_is_complete_or_absent(store: ObjectStore) -> None:
-    target = Far(f"{BUCKET}/up/load")
-    with pytest.raises(KeyboardInterrupt), uploaded(target) as stream:
-        stream.write(b"half")
-        raise KeyboardInterrupt
-    assert (target.is_file(), size_of(target), store.keys("up")) == (False, -1, [])
-    data = bytes(range(256)) * 100_000  # several parts of an upload
-    with uploaded(target) as stream:
-        stream.write(data)
-    assert store.get("up/load") == data
-    assert (size_of(target), sha256_of(target)) == (len(data), hashlib.sha256(data).hexdigest())
-    assert (target.read_bytes() == data, target.is_file(), target.is_dir()) == (True, True, False)
-
-
-def test_any_range_of_an_object_is_read(store: ObjectStore) -> None:
-    data = bytes(range(256)) * 20_000
-    store.put("ranges/x", data)
-    for most in (1, 1000, 1 << 20):
-        with Far(f"{BUCKET}/ranges/x").open(most=most) as stream:
-            for at, count in ((0, 5), (4_999_999, 300), (5_119_990, 100), (7, 3_000_000 if most > 1 else 70)):
-                stream.seek(at)
-                assert stream.read(count) == data[at:at + count]
-    with random_access(Far(f"{BUCKET}/ranges/x")) as source:
-        assert source.read_at(4, 1000) == data[1000:1004]
-
-
-def test_two_writings_of_one_second_are_told_apart(store: ObjectStore) -> None:
-    store.put("twice", b"aaa")
-    first = stamp(Far(f"{BUCKET}/twice"))
-    assert first == stamp(Far(f"{BUCKET}/twice"))
-    store.put("twice", b"bbb")
-    assert stamp(Far(f"{BUCKET}/twice"))[2] != first[2]
-    assert first[0] == 3
-    assert abs(first[1] / 1e9 - store.client.head_object(Bucket=BUCKET, Key="twice")["LastModified"].timestamp()) <= 2
-
-
-def test_folders(store: ObjectStore) -> None:
-    for key in ("tree/a/1", "tree/a/22", "tree/b/3", "tree/file"):
-        store.put(key, key.encode())
-    tree = Far(f"{BUCKET}/tree")
-    assert children(tree) == {"a": -1, "b": -1, "file": 9}
-    assert children(tree / "a") == {"1": 8, "22": 9}
-    assert (children(tree / "none"), (tree / "a").is_dir(), (tree / "none").is_dir()) == ({}, True, False)
-    remove_folder(tree / "a")
-    remove_folder(tree / "none")
-    assert store.keys("tree") == ["tree/b/3", "tree/file"]
-    (tree / "file").unlink()
-    (tree / "file").unlink(missing_ok=True)
-    with pytest.raises(FileNotFoundError):
-        (tree / "file").unlink()
-    assert store.keys("tree") == ["tree/b/3"]

@@ -10,7 +10,6 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -43,7 +42,7 @@ from pipeline.parts import read_rows
 from pipeline.stage import Stage
 from rules.identity import REGIONS
 from sources import Request
-from tests import large_table
+from tests import large_table, spark_cluster
 from tests.nasty import ECONOMIES, FILE, IDENTITY, cells, plan_for, records, staged
 from tests.object_store import BUCKET, SECRET, ObjectStore, object_store
 from tests.project import PROJECT, manifest, run
@@ -328,57 +327,11 @@ def test_a_java_that_cannot_run_spark_is_told(tmp_path: Path, monkeypatch: pytes
 # --- a cluster ------------------------------------------------------------------------------------------------------
 
 
-class Process:
-    """A process of a cluster, and its messages read until one says what is waited for."""
-
-    def __init__(self, folder: Path, *arguments: str) -> None:
-        import pyspark
-
-        home = Path(pyspark.__file__).parent
-        self.reader: threading.Thread | None = None
-        environment = {**os.environ, "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_LOCAL_DIRS": str(folder / "local"),
-                       "SPARK_HOME": str(home)}
-        self.process = subprocess.Popen([str(home / "bin" / "spark-class"), *arguments], cwd=folder, env=environment,
-                                        stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-
-    def says(self, pattern: str) -> str:
-        """Return the first group of the first message of this pattern; what comes later is read and forgotten."""
-        assert self.process.stderr is not None
-        seen = []
-        for line in self.process.stderr:
-            seen.append(line)
-            if found := re.search(pattern, line):
-                self.reader = threading.Thread(target=self.process.stderr.read)
-                self.reader.start()
-                return found[1]
-        raise AssertionError("".join(seen))
-
-    def end(self) -> None:
-        self.process.terminate()
-        self.process.wait()
-        if self.reader:
-            self.reader.join()
-        assert self.process.stderr is not None
-        self.process.stderr.close()
-
-
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a master with two workers."""
-    folder = tmp_path_factory.mktemp("cluster")
-    loopback = ("--host", "127.0.0.1", "--port", "0", "--webui-port", "0")
-    processes = [Process(folder, "org.apache.spark.deploy.master.Master", *loopback)]
-    try:
-        address = processes[0].says(r"Starting Spark master at (spark://\S+)")
-        for number in range(2):
-            processes.append(Process(folder, "org.apache.spark.deploy.worker.Worker", *loopback, "--cores", "1",
-                                     "--memory", "1g", "--work-dir", str(folder / f"worker{number}"), address))
-        for worker in processes[1:]:
-            worker.says("(Successfully registered) with master")
+    with spark_cluster.running(tmp_path_factory.mktemp("cluster")) as address:
         yield address
-    finally:
-        for process in processes[::-1]:
-            process.end()
 
 
 def on_loopback(python: str) -> dict[str, str]:
