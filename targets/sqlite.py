@@ -20,7 +20,7 @@ from typing import Any
 
 from history.merge import HeldSeries, Series
 from history.ranges import Range
-from pipeline.errors import DiskFull, TargetRefused, TargetUnreachable
+from pipeline.errors import DiskFull, TargetRefused, TargetUnreachable, UsageError
 from rules.identity import Country
 from targets import BaseTarget, Batch, Counts, Picture, Row, _schema
 from targets._publish import publish
@@ -40,9 +40,10 @@ class Target(BaseTarget):
 
     answers = True
     history = True
+    addressed = "sqlite:///FILE"
 
-    def __init__(self, workspace: Workspace, *, rebuild: bool = False) -> None:
-        self.path = workspace.database
+    def __init__(self, workspace: Workspace, *, url: str = "", rebuild: bool = False) -> None:
+        self.path = workspace.root / _path_of(url) if url else workspace.database
         self.rebuild = rebuild
         self._copy: Path | None = None
         self._original: sqlite3.Connection | None = None  # held against other writers from the copy to the rename
@@ -296,6 +297,14 @@ class Target(BaseTarget):
         with self._named(), contextlib.closing(self._read_only()) as connection:
             if _version(connection) >= _schema.newest():
                 yield from connection.execute(text, dict(parameters))
+
+
+def _path_of(url: str) -> str:
+    """Return the file of sqlite:///FILE, which is relative to the workspace unless FILE begins with a slash."""
+    path = url.removeprefix("sqlite:///")
+    if path == url or not path:
+        raise UsageError(f"{url!r} names no file", safe="nothing was changed", next_command=f"--target {Target.addressed}")
+    return path
 
 
 def _opened(path: Path) -> sqlite3.Connection:
