@@ -42,7 +42,8 @@ def migrations(dialect: str = "") -> list[Path]:
 
 def views() -> dict[str, str]:
     """Return the views that every load makes anew, name -> text that begins with CREATE VIEW."""
-    return {path.stem: path.read_text(encoding="utf-8") for path in sorted((SQL / "views").glob("*.sql"))}
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in sorted((SQL / "views").glob("*.sql"))}
+    return {name: text[text.index("CREATE VIEW"):].strip().rstrip(";") for name, text in texts.items()}
 
 
 def checks() -> dict[str, str]:
