@@ -46,6 +46,11 @@ def views() -> dict[str, str]:
     return {name: text[text.index("CREATE VIEW"):].strip().rstrip(";") for name, text in texts.items()}
 
 
+def materialized(dialect: str) -> dict[str, str]:
+    """Return the materialized views of a dialect, name -> what makes it where it is not there."""
+    return {path.stem: path.read_text(encoding="utf-8") for path in sorted((SQL / dialect / "materialized").glob("*.sql"))}
+
+
 def checks() -> dict[str, str]:
     """Return the checks after a load, name -> a query whose rows are what is wrong."""
     return {path.stem: path.read_text(encoding="utf-8") for path in sorted((SQL / "checks").glob("*.sql"))}

@@ -89,6 +89,8 @@ class Target(BaseTarget):
             if kind is None:
                 with self._named():
                     self._check()
+                    for name in _sql.materialized(DIALECT):  # readers go on with the former rows until the commit
+                        self._db.execute(f"REFRESH MATERIALIZED VIEW CONCURRENTLY {name}")
                     self._db.commit()
         finally:
             self._discard()
@@ -170,6 +172,8 @@ class Target(BaseTarget):
             self._db.execute("INSERT INTO etl_schema VALUES (%s, %s)", (number, utc_now()))
         for text in _sql.views().values():
             self._db.execute(text.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1))
+        for text in _sql.materialized(DIALECT).values():
+            self._db.execute(text)
 
     def _version(self) -> int:
         """Return which migration the schema is at, -1 where it is none of ours."""
