@@ -294,21 +294,21 @@ def again_from_archive(stage: Stage, meter: Meter, archive: Archive, code: str,
 
 def large_table(stage: Stage, meter: Meter, request: Request, code: str, storage: str) -> ExitCode:
     """Stage a table for the regional databases, piece by piece, from the file itself: it is the user's own."""
-    from large import extracting
+    from large import extract_steps
     from large.far import claim
     from large.settings import settings_of
     from large.watch import unchanged
 
     chosen = stage.options
     large.check(request)
-    table = extracting.opened(request, storage)
+    table = extract_steps.opened(request, storage)
     if storage:
         claim(storage, stage)
     settings = settings_of(chosen, small=large.is_small(chosen, table.bytes), far=table.is_far)
     started(stage, f"reading {table.bytes:,} bytes of {len(table.files)} file(s)")
     engine, _ = large.engine_of(chosen, table.bytes)
     with unchanged(table.stamps), large.open_pool(chosen, engine, settings, stage, storage) as pool:
-        extracting.survey(table, pool)
+        extract_steps.survey(table, pool)
         parameters = identity(request, 0, table.digests) | {"key": list(chosen.key), "sample": chosen.sample,
                                                                "storage": storage}
         before = earlier_run(stage, parameters, code)
@@ -317,16 +317,17 @@ def large_table(stage: Stage, meter: Meter, request: Request, code: str, storage
                 return go_on(stage, before)
             if not checkpoints.refused(stage.workspace, before.run_id):
                 return same_table(stage, before)
-        extracting.require_space(table, stage)
-        extracting.stage_pieces(table, stage, pool, settings, code, chosen.sample)
+        extract_steps.require_space(table, stage)
+        extract_steps.stage_pieces(table, stage, pool, settings, code, chosen.sample)
         peak = pool.peak_memory
-    facts = extracting.facts_of(table, extracting.decide(table, request, chosen.key), utc_now())
-    for text in table.notes + extracting.unreadable(table, stage.workspace):
+    facts = extract_steps.facts_of(table, extract_steps.decide(table, request, chosen.key), utc_now())
+    for text in table.notes + extract_steps.unreadable(table, stage.workspace):
         stage.report.warn(text)
     run_id = before.run_id if before else checkpoints.new_run_id(stage.workspace, "table")
     inputs = {f"{number:03d} {path.name}": table.digests[number] for number, path in enumerate(table.files)}
     manifest = meter.manifest(run_id=run_id, step_id="extract", parameters=parameters, code=code, facts=facts,
-                              inputs=inputs, parts=extracting.parts_of(table), balance=extracting.balance_of(table))
+                              inputs=inputs, parts=extract_steps.parts_of(table),
+                              balance=extract_steps.balance_of(table))
     checkpoints.write_manifest(stage.workspace, manifest)
     checkpoints.make_current(stage.workspace, run_id)
     balance = manifest.balance

@@ -155,7 +155,7 @@ def large_table(stage: Stage, meter: Meter, before: Manifest, origin: Manifest) 
     Raises CheckpointError where the current run is of a table for them and --target asks for another.
     """
     import large
-    from large import loading
+    from large import load_steps
     from large.model import TablePlan
     from large.settings import settings_of
     from targets._regional import Facts
@@ -173,12 +173,12 @@ def large_table(stage: Stage, meter: Meter, before: Manifest, origin: Manifest) 
     settings = settings_of(stage.options, small=before.facts["engine"] == "pandas", far=bool(before.storage))
     target = Target(stage.workspace)
     with target, large.open_pool(stage.options, large.LOADS, settings, stage, before.storage) as pool:
-        made = loading.fill_all(stage.workspace.root, before, TablePlan.of(table["plan"]), facts, pool,
+        made = load_steps.fill_all(stage.workspace.root, before, TablePlan.of(table["plan"]), facts, pool,
                                 plan.code("load"))
         peak = pool.peak_memory
         for path in made:
-            loading.bring(path, target.building())
-    loading.clear(stage.workspace.root, before)
+            load_steps.bring(path, target.building())
+    load_steps.clear(stage.workspace.root, before)
     if long:
         stage.report.note(long)
     checkpoints.let_through(stage.workspace, before.run_id)

@@ -26,7 +26,7 @@ from utils import environment
 if TYPE_CHECKING:
     from large.pool import Pool
     from large.settings import Settings
-    from large.transforming import Transforming
+    from large.transform_steps import Transforming
     from pipeline.checkpoints import Manifest
     from pipeline.stage import Stage
     from sources import Request
@@ -93,7 +93,7 @@ def open_work(stage: Stage, before: Manifest, engine: str, settings: Settings, c
         from large.spark_sorting import SparkTransforming
 
         return SparkTransforming(stage, before, engine, settings, code)
-    from large.transforming import Transforming
+    from large.transform_steps import Transforming
 
     return Transforming(stage, before, engine, settings, code)
 

@@ -12,19 +12,26 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.checkpoints import Part
 from pipeline.errors import CheckpointError
-from pipeline.storage import Far, Place, sha256_of, size_of, uploaded
-from utils import disk_full_named, sha256_text
+from pipeline.parts import write_parts
+from pipeline.storage import Far, Place, is_far, place, sha256_of, size_of, uploaded
+from rules.records import Quarantined
+from utils import Workspace, disk_full_named, sha256_text
 
 if TYPE_CHECKING:
     import pyarrow
 
 Told = dict[str, Any]
+WORK = "results/work"  # pieces between two steps, of one run; gone when its transform is done
 
 
 def identity_of(*made_from: object) -> str:
@@ -154,3 +161,37 @@ def damaged(path: Place, step: str, what: str) -> CheckpointError:
     """Return the error for a piece that cannot be used."""
     return CheckpointError(f"A checkpoint of {step} is damaged: {path.name} {what}", where=str(path),
                            safe="the databases are as they were", next_command=f"python {step}.py")
+
+
+# --- rows that cannot be used ---------------------------------------------------------------------------------------
+
+
+def quarantined(root: str, folder: str, stem: str, rows: Iterable[Quarantined]) -> dict[str, Any]:
+    """Write what could not be used, row by row; returns its parts, their number of rows, and rows of each rule."""
+    rules: Counter[str] = Counter()
+
+    def passing() -> Iterator[Quarantined]:
+        for row in rows:
+            rules[row.rule] += 1
+            yield row
+
+    passed = passing()
+    first = next(passed, None)
+    if first is None:
+        return {"parts": [], "rows": 0, "rules": {}}
+    parts = _written(root, folder, stem, chain([first], passed))
+    return {"parts": [[p.relative_path, p.sha256, p.bytes, p.rows] for p in parts], "rows": rules.total(),
+            "rules": dict(rules)}
+
+
+def _written(root: str, folder: str, stem: str, rows: Iterable[Quarantined]) -> list[Part]:
+    """Write rows as parts of a folder, relative to root."""
+    if not is_far(root):
+        return write_parts(Workspace(Path(root)), Path(root, folder), stem, Quarantined._fields, rows)
+    with tempfile.TemporaryDirectory() as here:
+        parts = write_parts(Workspace(Path(here)), Path(here, folder), stem, Quarantined._fields, rows)
+        for part in parts:
+            path = part.relative_path
+            with Path(here, path).open("rb") as written, beside(place(root, path)) as target:
+                shutil.copyfileobj(written, target)
+    return parts

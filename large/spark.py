@@ -28,10 +28,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from large.pieces import beside
+from large.pieces import WORK, beside
 from large.pool import ATTEMPTS, ONE_THREAD, Pool, Task, WorkerDied, result_of
 from large.settings import MIB
-from large.transforming import WORK
 from pipeline import errors
 from pipeline.errors import DiskFull, TargetUnreachable, UsageError, WorldEconomiesError
 from pipeline.process import peak_memory

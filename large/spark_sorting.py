@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from large.model import Economies, TablePlan
 from large.spark import SparkPool, told
-from large.transforming import Outcome, Transforming
+from large.transform_steps import Outcome, Transforming
 from pipeline.checkpoints import balanced
 from pipeline.countries import load_identity
 from pipeline.errors import WorldEconomiesError
@@ -102,7 +102,7 @@ def read_pieces(numbers: Iterable[pyarrow.RecordBatch], paths: Sequence[str], pl
     import numpy as np
     import pyarrow
 
-    from large.sorting import batch_of
+    from large.transform_tasks import batch_of
 
     meaning = TablePlan.of(plan)
     for number in chain.from_iterable(batch.column(0).to_pylist() for batch in numbers):
@@ -163,7 +163,7 @@ def _write_part(folder: Place, number: int, region: str, batches: Iterable[pyarr
     import pyarrow.compute
 
     from large.pieces import write_batches
-    from large.sorting import published
+    from large.transform_tasks import published
 
     facts = {"rows": 0, FIGURES: 0, "region": region}
 

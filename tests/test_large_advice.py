@@ -153,17 +153,17 @@ def test_what_a_killed_attempt_staged_needs_no_room_again(branches: Path, tmp_pa
                                                           monkeypatch: pytest.MonkeyPatch) -> None:
     from types import SimpleNamespace
 
-    from large import extracting
+    from large import extract_steps
     from sources import Request
 
-    table = extracting.opened(Request("table", (branches,)), "")
+    table = extract_steps.opened(Request("table", (branches,)), "")
     table.digests = ["a digest"]
     stage: Any = SimpleNamespace(workspace=Workspace(tmp_path / "w"))
     free = 6 * len(BRANCHES) - 100
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
     with pytest.raises(DiskFull):
-        extracting.require_space(table, stage)
-    staged = tmp_path / "w" / extracting.staged_folder(table)
+        extract_steps.require_space(table, stage)
+    staged = tmp_path / "w" / extract_steps.staged_folder(table)
     staged.mkdir(parents=True)
     (staged / "000000.arrow").write_bytes(bytes(100))
-    extracting.require_space(table, stage)
+    extract_steps.require_space(table, stage)

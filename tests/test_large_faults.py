@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from engines import _order
-from large import cut, extracting, sorting
+from large import cut, extract_steps, transform_tasks
 from pipeline.documents import RawDocument
 from pipeline.errors import GateError, UsageError
 from tests import large_table
@@ -89,8 +89,8 @@ def test_ranges_are_cut_by_some_columns_and_rows_go_by_all(tmp_path: Path, monke
         seen.append(choose(*arguments, **named))
         return seen[-1]
 
-    choose = sorting.choose_ranges
-    monkeypatch.setattr(sorting, "choose_ranges", kept)
+    choose = transform_tasks.choose_ranges
+    monkeypatch.setattr(transform_tasks, "choose_ranges", kept)
     names = ",".join(f"c{at}" for at in range(40))
     numbers = random.Random(5).sample(range(3_000), 3_000)
     body = "".join(f"Fiji,2020,{number % 900},{number % 8}{',7' * 37},{number},5000\n" for number in numbers)
@@ -111,7 +111,7 @@ def test_a_sample_of_a_header_alone_is_refused_in_words(tmp_path: Path, monkeypa
 
 
 def test_pieces_of_one_file_never_take_the_numbers_of_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(extracting, "MOST_PIECES", 3)
+    monkeypatch.setattr(extract_steps, "MOST_PIECES", 3)
     paths = [table(tmp_path, HEADER + "".join(f"Fiji,2020,{number},{5000 + 10 * number}\n"
                                               for number in range(first, first + 9)), f"t{first}.csv")
              for first in (0, 9)]
@@ -127,14 +127,14 @@ def test_pieces_parted_by_another_polars_are_parted_again(tmp_path: Path, monkey
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(sorting, "reduce_partition", killed)
+        patched.setattr(transform_tasks, "reduce_partition", killed)
         with pytest.raises(KeyboardInterrupt):
             run_stages(monkeypatch, [path], again, *POLARS, "--piece-size", "2K", stages=["extract", "transform"])
     parted = sorted(again.glob("results/work/*/parted/*.json"))
     before = [(each.name, each.stat().st_mtime_ns) for each in parted]
     monkeypatch.setattr(importlib.metadata, "version", lambda name: "999" if name == "polars" else of_polars(name))
     with monkeypatch.context() as patched:
-        patched.setattr(sorting, "reduce_partition", killed)
+        patched.setattr(transform_tasks, "reduce_partition", killed)
         with pytest.raises(KeyboardInterrupt):
             run_stages(monkeypatch, [path], again, *POLARS, "--piece-size", "2K", stages=["transform"])
     assert len(before) > 2
@@ -165,7 +165,7 @@ def test_small_pieces_are_cut_without_reading_their_block_again_for_each(tmp_pat
 STAGED = """
 import sys
 from pathlib import Path
-from large import read, serial, staging
+from large import extract_tasks, read, serial
 from large.cut import layout_of
 from large.watch import stamp
 from pipeline.process import peak_memory
@@ -174,10 +174,10 @@ path, root = Path(sys.argv[1]), sys.argv[2]
 layout, size = layout_of(file_document(path, {}), path.name, {}).told(), path.stat().st_size
 before = peak_memory()
 if sys.argv[3] == "cut":
-    told = [staging.stage_piece(root, "s", "q", 0, str(path), path.name, stamp(path),
+    told = [extract_tasks.stage_piece(root, "s", "q", 0, str(path), path.name, stamp(path),
                                 [[layout["header_ends"], size, 2]], layout, "")]
 else:
-    told = staging.stage_serially(root, "s", "q", 0, str(path), path.name, stamp(path), layout, "", 4 * size)
+    told = extract_tasks.stage_serially(root, "s", "q", 0, str(path), path.name, stamp(path), layout, "", 4 * size)
 print(sum(each["quarantine"]["rows"] for each in told), (peak_memory() - before) >> 20)
 """
 

@@ -293,9 +293,10 @@ CHANGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "removed": (Path.unlink, "t.csv cannot be read any more: No such file or directory"),
     "overwritten": (overwritten, "t.csv was written to while it was read: it is another file now"),
 }
-MOMENTS = {"before the survey": ("large.staging", "survey", 1), "after the survey": ("large.staging", "stage_piece", 1),
-           "between two pieces": ("large.staging", "stage_piece", 3),
-           "while it is cut": ("large.extracting", "pieces_of", 1)}
+MOMENTS = {"before the survey": ("large.extract_tasks", "survey", 1),
+           "after the survey": ("large.extract_tasks", "stage_piece", 1),
+           "between two pieces": ("large.extract_tasks", "stage_piece", 3),
+           "while it is cut": ("large.extract_steps", "pieces_of", 1)}
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -338,7 +339,7 @@ def strike_before(monkeypatch: pytest.MonkeyPatch, module: str, name: str, at: i
 def test_a_packed_file_that_grows_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = tmp_path / "t.csv.gz"
     table.write_bytes(gzip.compress(HEADER + BODY))
-    strike_before(monkeypatch, "large.staging", "keep", 1, lambda: table.write_bytes(table.read_bytes() * 2))
+    strike_before(monkeypatch, "large.extract_tasks", "keep", 1, lambda: table.write_bytes(table.read_bytes() * 2))
     with pytest.raises(GateError, match="was written to while it was read"):
         run_stages(monkeypatch, [table], tmp_path / "w", *SMALL_PIECES)
     assert list((tmp_path / "w").rglob("*.json")) == []

@@ -166,7 +166,7 @@ def test_an_empty_disk_is_asked_for_before_anything_is_done(table: Path, tmp_pat
                                                             monkeypatch: pytest.MonkeyPatch) -> None:
     import shutil
 
-    from large import extracting
+    from large import extract_steps
     from pipeline.errors import DiskFull, ExitCode
     from utils import Workspace
 
@@ -176,7 +176,7 @@ def test_an_empty_disk_is_asked_for_before_anything_is_done(table: Path, tmp_pat
         workspace = Workspace(tmp_path)
 
     with pytest.raises(DiskFull, match="are needed for 400 bytes of input") as caught:
-        extracting.require_free(At(), 10**9, "400 bytes of input")  # type: ignore[arg-type]
+        extract_steps.require_free(At(), 10**9, "400 bytes of input")  # type: ignore[arg-type]
     assert caught.value.exit_code == ExitCode.DISK_FULL
     assert "--sample 1%" in caught.value.next_command
 

@@ -198,7 +198,7 @@ def test_a_piece_that_is_damaged_is_made_again_and_no_other(store: ObjectStore, 
     else:
         store.put(path, data[:-9] if what == "cut" else data[:100] + bytes([data[100] ^ 1]) + data[101:])
     kept: list[int] = []
-    strike_before(monkeypatch, "large.staging", "keep", 1, lambda: kept.append(1))
+    strike_before(monkeypatch, "large.extract_tasks", "keep", 1, lambda: kept.append(1))
     try:
         stages(monkeypatch, table, tmp_path, prefix)
     except WorldEconomiesError as error:  # found where it is read: the run goes back to extract then
@@ -215,7 +215,7 @@ def test_an_object_that_is_written_again_while_it_is_read_is_refused(store: Obje
     """By one of the same size, within the second that an object's time has."""
     table = store.put("changed/t.csv", HEADER + BODY)
     other = (HEADER + BODY).replace(b"France", b"Norway")
-    strike_before(monkeypatch, "large.staging", "stage_piece", 2, lambda: store.put("changed/t.csv", other))
+    strike_before(monkeypatch, "large.extract_tasks", "stage_piece", 2, lambda: store.put("changed/t.csv", other))
     with pytest.raises(GateError, match=r"t\.csv was written to while it was read: it is another file now"):
         stages(monkeypatch, table, tmp_path, "changed/w")
     assert not (tmp_path / "sqliteDB").exists()
@@ -224,7 +224,7 @@ def test_an_object_that_is_written_again_while_it_is_read_is_refused(store: Obje
 def test_an_object_that_is_removed_while_it_is_read_is_refused(store: ObjectStore, tmp_path: Path,
                                                                monkeypatch: pytest.MonkeyPatch) -> None:
     table = store.put("gone/t.csv", HEADER + BODY)
-    strike_before(monkeypatch, "large.staging", "survey", 1,
+    strike_before(monkeypatch, "large.extract_tasks", "survey", 1,
                   lambda: store.client.delete_object(Bucket=BUCKET, Key="gone/t.csv"))
     with pytest.raises(GateError, match=r"t\.csv cannot be read any more"):
         stages(monkeypatch, table, tmp_path, "")

@@ -31,10 +31,10 @@ from large.model import TablePlan
 from large.pieces import read_table, write_batches
 from large.pool import Task, TaskFault, WorkerDied
 from large.settings import MIB, Settings
-from large.sorting import published
 from large.spark import SparkPool
 from large.spark_sorting import SparkTransforming
-from large.transforming import Outcome
+from large.transform_steps import Outcome
+from large.transform_tasks import published
 from pipeline import storage
 from pipeline.checkpoints import Manifest
 from pipeline.errors import SourceNonsense, TargetUnreachable, UsageError
@@ -135,10 +135,10 @@ def test_errors_of_tasks_come_back_as_what_they_are(pool: SparkPool, tmp_path: P
     file = tmp_path / "a.csv"
     file.write_bytes(b"abc")
     with pytest.raises(SourceNonsense, match=r"a\.csv became shorter while it was read: 3 bytes"):
-        pool.all([Task("large.staging:survey", {"path": str(file), "start": 0, "end": 9})])
+        pool.all([Task("large.extract_tasks:survey", {"path": str(file), "start": 0, "end": 9})])
     with pytest.raises(TaskFault, match="FileNotFoundError"):
-        pool.all([Task("large.staging:survey", {"path": str(tmp_path / "none"), "start": 0, "end": 9})])
-    tasks = [Task("large.staging:survey", {"path": str(file), "start": 0, "end": end}) for end in (0, 1, 2, 3)]
+        pool.all([Task("large.extract_tasks:survey", {"path": str(tmp_path / "none"), "start": 0, "end": 9})])
+    tasks = [Task("large.extract_tasks:survey", {"path": str(file), "start": 0, "end": end}) for end in (0, 1, 2, 3)]
     assert [len(told[0]) for told in pool.all(tasks)] == [64] * 4
     assert [at for at, _ in pool.run([])] == []
     assert pool.peak_memory > 200 * MIB
@@ -184,11 +184,11 @@ def dumps(workspace: Path) -> dict[str, list[str]]:
 def test_the_code_travels_with_the_table_of_countries(tmp_path: Path) -> None:
     spark.pack(tmp_path / "code.zip")
     code = ("import sys; sys.path.insert(0, './code.zip'); from pipeline.countries import load_identity\n"
-            "import large.sorting, large.staging, large.spark_sorting, large.read\n"
-            "print(large.sorting.__file__, len(load_identity().countries()))")
+            "import large.transform_tasks, large.extract_tasks, large.spark_sorting, large.read\n"
+            "print(large.transform_tasks.__file__, len(load_identity().countries()))")
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False,
                           env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"})
-    assert done.stdout == f"./code.zip/large/sorting.py {len(IDENTITY.countries())}\n", done.stderr
+    assert done.stdout == f"./code.zip/large/transform_tasks.py {len(IDENTITY.countries())}\n", done.stderr
 
 
 def same_as_elsewhere(table: Path, workspace: Path, done: subprocess.CompletedProcess[str]) -> None:

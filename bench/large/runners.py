@@ -88,6 +88,6 @@ RUNNERS = {each.name: each for each in (
 
 
 def environment() -> Mapping[str, str]:
-    """Return this process's environment without what would steer the pipeline or Python's warnings."""
+    """Return this process's environment without what would steer the pipeline, warnings or compiled files."""
     return {name: value for name, value in os.environ.items()
-            if not name.startswith("WORLD_ECONOMIES_") and name != "PYTHONWARNINGS"}
+            if not name.startswith("WORLD_ECONOMIES_") and name not in ("PYTHONWARNINGS", "PYTHONDONTWRITEBYTECODE")}

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import random
-import shutil
 import tempfile
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from large.model import Layout
-from large.pieces import beside, checkpointed, write_batches
+from large.pieces import checkpointed, quarantined, write_batches
 from large.watch import Stamp, unchanged
-from pipeline.checkpoints import Part
-from pipeline.parts import write_parts
 from pipeline.spooled import Spooled
 from pipeline.storage import INPUT, is_far, place
-from rules.records import Quarantined
 from sources._files import file_document
-from utils import Workspace
 
 if TYPE_CHECKING:
     import pyarrow
@@ -134,34 +128,3 @@ def joined(tables: Sequence[pyarrow.Table], lines: Sequence[int]) -> pyarrow.Tab
             table.append_column("line", array_of(np.arange(first, first + table.num_rows)))
             for table, first in zip(tables, lines, strict=True)]
     return pyarrow.concat_tables(told)
-
-
-def quarantined(root: str, folder: str, stem: str, rows: Iterable[Quarantined]) -> dict[str, Any]:
-    """Write what could not be used, row by row; returns its parts, their number of rows, and rows of each rule."""
-    rules: Counter[str] = Counter()
-
-    def passing() -> Iterator[Quarantined]:
-        for row in rows:
-            rules[row.rule] += 1
-            yield row
-
-    passed = passing()
-    first = next(passed, None)
-    if first is None:
-        return {"parts": [], "rows": 0, "rules": {}}
-    parts = _written(root, folder, stem, chain([first], passed))
-    return {"parts": [[p.relative_path, p.sha256, p.bytes, p.rows] for p in parts], "rows": rules.total(),
-            "rules": dict(rules)}
-
-
-def _written(root: str, folder: str, stem: str, rows: Iterable[Quarantined]) -> list[Part]:
-    """Write rows as parts of a folder, relative to root."""
-    if not is_far(root):
-        return write_parts(Workspace(Path(root)), Path(root, folder), stem, Quarantined._fields, rows)
-    with tempfile.TemporaryDirectory() as here:
-        parts = write_parts(Workspace(Path(here)), Path(here, folder), stem, Quarantined._fields, rows)
-        for part in parts:
-            path = part.relative_path
-            with Path(here, path).open("rb") as written, beside(place(root, path)) as target:
-                shutil.copyfileobj(written, target)
-    return parts

@@ -15,12 +15,12 @@ from history.calendar import first_day, parse_printing
 from history.model import GIVEN, OBSERVED, Vintage
 from large import meaning
 from large.digests import BLOCK, digest_of_blocks
+from large.extract_tasks import SAMPLE_PIECE, SEED
 from large.far import bring_quarantine
 from large.model import MOST_FURTHER, Layout, TablePlan
 from large.pieces import identity_of
 from large.pool import Pool, Task
 from large.settings import Settings
-from large.staging import SAMPLE_PIECE, SEED
 from large.watch import unchanged
 from pipeline.checkpoints import Part, balanced
 from pipeline.errors import DiskFull, GateError, UsageError
@@ -123,7 +123,7 @@ def survey(table: Table, pool: Pool) -> None:
     for number, path in enumerate(table.files):
         size = table.stamps[path][0]
         for start in range(0, max(size, 1), BLOCK):
-            tasks.append(Task("large.staging:survey", {"path": str(path.resolve()), "start": start,
+            tasks.append(Task("large.extract_tasks:survey", {"path": str(path.resolve()), "start": start,
                                                        "end": min(start + BLOCK, size)}))
             owners.append(number)
     table.blocks = [[] for _ in table.files]
@@ -164,7 +164,7 @@ def _in_parallel(table: Table, stage: Stage, pool: Pool, number: int, cuts: Sequ
     """Stage the pieces of one file; returns what they told, or why the file must be read from its start to its end."""
     most = math.ceil(int(sample) / max(len(cuts), 1)) if sample.isdigit() else 0
     common = _common(table, stage, number)
-    tasks = [Task("large.staging:stage_piece", common | {
+    tasks = [Task("large.extract_tasks:stage_piece", common | {
         "number": number * MOST_PIECES + at, "ranges": ranges, "identity": f"{identity}/{at}/{most}", "most": most})
         for at, ranges in enumerate(cuts)]
     told: dict[int, dict[str, Any]] = {}
@@ -184,7 +184,7 @@ def _by_one(table: Table, stage: Stage, pool: Pool, number: int, identity: str, 
     arguments = _common(table, stage, number) | {"first": number * MOST_PIECES, "identity": identity,
                                                  "piece_bytes": settings.piece_bytes,
                                                  "share": share_of(sample, table.bytes)}
-    found: list[dict[str, Any]] = pool.all([Task("large.staging:stage_serially", arguments)])[0]
+    found: list[dict[str, Any]] = pool.all([Task("large.extract_tasks:stage_serially", arguments)])[0]
     return found
 
 

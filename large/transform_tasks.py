@@ -19,8 +19,7 @@ from engines import open_table_engine
 from engines._arrow import array_of, array_of_texts, numbers_of, rows_of
 from engines._table import Cleaner
 from large.model import MOST_CENTS, Economies, TablePlan
-from large.pieces import checkpointed, read_table, write_batches
-from large.staging import quarantined
+from large.pieces import checkpointed, quarantined, read_table, write_batches
 from pipeline.countries import load_identity
 from pipeline.storage import place, random_access
 from rules.identity import REGIONS

@@ -10,7 +10,7 @@ from typing import Any
 from history.model import Vintage
 from large.far import bring_quarantine
 from large.model import TablePlan
-from large.pieces import identity_of
+from large.pieces import WORK, identity_of
 from large.pool import Pool, Task
 from large.settings import Settings
 from pipeline.checkpoints import Manifest, Part, balanced
@@ -21,14 +21,13 @@ from rules import gates
 from rules.gates import Finding
 from rules.identity import REGIONS
 
-WORK = "results/work"  # pieces between two steps, of one run; gone when its transform is done
 ROW_OVERHEAD = 16  # bytes of a clean row's texts beyond what they were as staged
 PIECES_AT_ONCE = 3  # pieces whose rows make a partition or a range
 LEAST_AT_ONCE = 100
 SAMPLE = 512  # one clean row of so many tells where ranges are cut; of few and long rows more
 SAMPLES_A_RANGE = 16
 MOST_PARTS = 4_096  # partitions, and ranges: each is a batch in every file
-TASKS = "large.sorting:"
+TASKS = "large.transform_tasks:"
 
 
 @dataclass
