@@ -5,6 +5,9 @@ PY   = $(VENV)/bin/python
 JOBS = 2
 ARGS =
 
+# Each of a thousand processes that the tests start would compile the project anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # The first Python that is new enough and can make environments; PYTHON=… on the command line chooses another.
 PYTHON = $(shell for each in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$each" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \

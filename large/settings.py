@@ -65,7 +65,7 @@ def processors() -> int:
 
 
 def settings_of(options: argparse.Namespace, *, small: bool, far: bool = False) -> Settings:
-    """Return the settings of these options. Raises UsageError for memory that cannot hold the workers.
+    """Return the settings of these options. Raises UsageError for memory that cannot hold the workers or their pieces.
 
     far: the table or its pieces lie in an object store.
     """
@@ -78,5 +78,11 @@ def settings_of(options: argparse.Namespace, *, small: bool, far: bool = False) 
         advice = f"--workers {fit}" if fit > 0 else f"--memory {least}M"
         raise UsageError(f"--memory {options.memory // MIB}M is too little for {workers} worker(s), which need "
                          f"{least}M", safe="nothing was changed", next_command=advice)
-    piece = options.piece_size or min(max(in_hand // PIECE_FACTOR, SMALLEST_PIECE), LARGEST_PIECE)
+    most = in_hand // PIECE_FACTOR
+    if options.piece_size > most:
+        raise UsageError(f"--piece-size {options.piece_size / MIB:,.1f}M is too much for --memory "
+                         f"{options.memory // MIB}M and {workers} worker(s): a piece may take {PIECE_FACTOR} "
+                         "times its bytes while it is worked on",
+                         safe="nothing was changed", next_command=f"--piece-size {most >> 10}K")
+    piece = options.piece_size or min(max(most, SMALLEST_PIECE), LARGEST_PIECE)
     return Settings(0 if small else workers, in_hand, piece)

@@ -101,7 +101,7 @@ def test_pieces_are_drawn_by_their_size_and_workers_as_bars(tmp_path: Path) -> N
     sizes = ((1, 4.0), (16, 2.0), (16, 3.0))
     lines = [line(OURS, seconds, group="pieces", piece=size * MIB) for size, seconds in sizes]
     lines += [line(OURS, seconds, group="workers", workers=workers) for workers, seconds in ((1, 8.0), (2, 4.5))]
-    assert results.drawn(lines, tmp_path) == ["pieces-seconds.svg", "pieces-memory.svg", "workers.svg"]
+    assert results.drawn(lines, tmp_path) == ["pieces-seconds.svg", "pieces-memory.svg", "workers-bars.svg"]
     assert results.series(lines[:3], "seconds", 1, "piece", MIB) == {OURS: [(1, 4.0), (16, 2.5)]}
     assert results.bars(lines[3:], "workers") == {f"{OURS}, 1": 8.0, f"{OURS}, 2": 4.5}
     assert f"| 1 M | {OURS} | 16 MiB | 2.50 | 2.00 to 3.00 |" in results.page(lines, [])

@@ -47,8 +47,9 @@ def branches(tmp_path: Path) -> Path:
     ((), "--unit billion"),
     (("--unit", "million", "--workers", "100"), "--workers 7"),
     (("--unit", "million", "--workers", "2", "--memory", "100M"), "--memory 312M"),
+    (("--unit", "million", "--workers", "2", "--piece-size", "64M"), "--piece-size 24320K"),
     (("--unit", "million", "--key", "nope"), "--key branch,country,year"),
-], ids=["unit", "workers", "memory", "key"])
+], ids=["unit", "workers", "memory", "piece", "key"])
 def test_the_option_that_is_advised_makes_it_work(script: str, options: tuple[str, ...], advice: str, branches: Path,
                                                   tmp_path: Path) -> None:
     refused = etl(branches, tmp_path / "w", *options, script=script)
@@ -60,7 +61,7 @@ def test_the_option_that_is_advised_makes_it_work(script: str, options: tuple[st
 
 
 def test_sizes_reach_the_stages_as_they_were_meant(branches: Path, tmp_path: Path) -> None:
-    done = etl(branches, tmp_path, "--unit", "million", "--memory", "4T", "--piece-size", "100T")
+    done = etl(branches, tmp_path, "--unit", "million", "--memory", "4T", "--piece-size", "100G")
     assert done.returncode == 0, done.stderr
 
 

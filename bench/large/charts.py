@@ -8,7 +8,7 @@ from html import escape
 
 COLOURS = ("#1b6ca8", "#d1495b", "#66a182", "#edae49", "#6f4a8e", "#00798c", "#8d6a4f")
 DASHES = ("", "6 3", "2 3", "8 3 2 3", "12 4", "1 4", "4 6")
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 400, 70, 170, 40, 50
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 400, 70, 170, 52, 50
 
 Points = Sequence[tuple[float, float]]
 
@@ -51,7 +51,7 @@ def lines(title: str, across: str, up: str, series: Mapping[str, Points]) -> str
             + text(LEFT - 8, y(tick) + 4, f"{tick:g}", "end") for tick in ys]
     body += [f'<path d="M{x(tick):.1f} {TOP}V{HEIGHT - BOTTOM}" stroke="#eee"/>'
              + text(x(tick), HEIGHT - BOTTOM + 18, f"{tick:g}", "middle") for tick in xs]
-    body += [text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12, across, "middle"), text(8, TOP - 6, up)]
+    body += [text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12, across, "middle"), text(8, TOP - 14, up)]
     heights = _apart({name: y(each[-1][1]) + 4 for name, each in series.items()})
     for at, (name, each) in enumerate(series.items()):
         colour, dash = COLOURS[at % len(COLOURS)], DASHES[at % len(DASHES)]

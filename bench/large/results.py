@@ -32,6 +32,7 @@ BARS = {"threads": "Read and clean", "workers": "One worker and two", "memory": 
         "skew": "Uneven tables"}
 FIRST = "world-economies"
 DISK, INSERTED = "write as many bytes and flush them", "a C program into two databases at once, indexed and flushed"
+ADBC = "ADBC into two databases at once, indexed and flushed"
 
 
 def read(path: Path) -> list[Line]:
@@ -141,7 +142,7 @@ def shares(lines: Sequence[Line]) -> str:
     ours = [line for line in good(lines) if line["group"] == "scale" and line["runner"] == FIRST
             and any(line["rows"] == limit["rows"] for limit, _ in limits.values())]
     rows = []
-    for step, what, size in (("extract", DISK, "bytes"), ("load", INSERTED, "records")):
+    for step, what, size in (("extract", DISK, "bytes"), ("load", INSERTED, "records"), ("load", ADBC, "records")):
         if what in limits and ours:
             limit, seconds = limits[what]
             amount = limit["bytes"] if size == "bytes" else ours[0]["kept"]
@@ -169,7 +170,7 @@ def drawn(lines: Sequence[Line], folder: Path) -> list[str]:
                                                  series(pieces, "peak", 2**20, "piece", 2**20))
     for group, title in BARS.items():
         if found := good(line for line in lines if line["group"] == group):
-            made[f"{group}.svg"] = charts.bars(f"{title}, {found[0]['rows']:g} M rows", "s", bars(found, group))
+            made[f"{group}-bars.svg"] = charts.bars(f"{title}, {found[0]['rows']:g} M rows", "s", bars(found, group))
     for name, drawing in made.items():
         (folder / name).write_text(drawing, encoding="utf-8")
     return list(made)

@@ -124,7 +124,8 @@ def cases(options: argparse.Namespace) -> Iterator[Case]:
         yield from (Case("memory", runners.OURS, middle, memory=size)
                     for size in (GIBI // 2, GIBI, 2 * GIBI, 4 * GIBI))
     if "pieces" in options.groups and runners.OURS in names:
-        yield from (Case("pieces", runners.OURS, middle, piece=size * MEBI) for size in (1, 4, 16, 64, 256))
+        yield from (Case("pieces", runners.OURS, middle, memory=memory * GIBI, piece=size * MEBI)
+                    for size, memory in ((1, 1), (4, 1), (16, 1), (64, 3), (256, 9)))  # less is refused
     if "skew" in options.groups:
         yield from (Case("skew", name, middle, skew) for skew in generate.SKEWS for name in names
                     if name in (runners.OURS, "polars", "duckdb"))
