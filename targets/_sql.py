@@ -15,7 +15,7 @@ from utils import PROJECT
 
 SQL = PROJECT / "sql"
 _COMMENT = re.compile(r"--[^\n]*")
-_NAMED = re.compile(r"(?<![:\w']):([a-z_][A-Za-z0-9_]*)")
+_NAMED = re.compile(r"(?<![:\w']):([A-Za-z_][A-Za-z0-9_]*)")
 
 
 def _file(kind: str, name: str, dialect: str) -> Path:

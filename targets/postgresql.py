@@ -12,6 +12,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import count, groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -166,7 +167,9 @@ class Target(BaseTarget):
                                     where=self.shown, safe=_SAFE, next_command="another schema: ?schema=NAME")
             self._db.execute("CREATE TABLE etl_schema (version integer NOT NULL, applied_at text NOT NULL)")
             version = 0
-        for number, file in enumerate(files[version:], version + 1):
+        for file in files:
+            if (number := _number(file)) <= version:
+                continue
             for statement in _sql.statements(file.read_text(encoding="utf-8")):
                 self._db.execute(statement)
             self._db.execute("INSERT INTO etl_schema VALUES (%s, %s)", (number, utc_now()))
@@ -305,13 +308,18 @@ class Target(BaseTarget):
         self._connection = self._connect(read_only=True)
         try:
             with self._named():
-                known = self._version() >= len(_sql.migrations(DIALECT)) or (name == "schema" and self._version() >= 0)
+                known = self._version() >= _number(_sql.migrations(DIALECT)[-1]) or (name == "schema" and self._version() >= 0)
             connection, self._connection = self._connection, None
             with contextlib.closing(connection):
                 yield connection if known else None
         finally:
             if self._connection is not None:
                 self._discard()
+
+
+def _number(file: Path) -> int:
+    """Return the version of the schema after a migration: the same star has the same number in every dialect."""
+    return int(file.name.partition("_")[0])
 
 
 def _parted(url: str) -> tuple[str, str]:
