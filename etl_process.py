@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import os
 import random
+import shlex
 import sys
 from argparse import RawDescriptionHelpFormatter
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from dataclasses import replace
 from typing import Any
 
 import sources
+import targets
 from pipeline import checkpoints, choice, failure, lock, options, plan
 from pipeline.checkpoints import STAGES
 from pipeline.console import Console
@@ -77,10 +79,11 @@ class Process:
     def _environment(self, stage: str) -> dict[str, str]:
         """Return what a stage inherits; an address travels here, to extract alone: anyone can read a command line."""
         ours, asks = ENVIRONMENT_PREFIX, stage == "extract"
-        hidden = {f"{ours}URL", f"{ours}URL_FILE", f"{ours}NOTIFY"}
+        hidden = {f"{ours}URL", f"{ours}URL_FILE", f"{ours}TARGET_FILE", f"{ours}NOTIFY"}
         inherited = {name: value for name, value in os.environ.items()
                      if name not in hidden and (asks or not (name.startswith(ours) and name.endswith("_URL")))}
-        return inherited | ({f"{ours}URL": self.url} if self.url and asks else {})
+        target = {f"{ours}TARGET": self.options.target} if has_password(self.options.target) else {}
+        return inherited | target | ({f"{ours}URL": self.url} if self.url and asks else {})
 
     def run(self) -> ExitCode:
         """Run or skip each stage in order; returns the exit code of the whole."""
@@ -250,7 +253,7 @@ class Process:
 
     def _to(self) -> str:
         """Return the target and the workspace as report.py takes them, "" for its defaults."""
-        target = "" if self.options.target == "sqlite" else f" --target {self.options.target}"
+        target = "" if self.options.target == options.SQLITE else f" --target {shlex.quote(targets.shown(self.options.target))}"
         return target + same_place(self.options)
 
     def _complete_what(self) -> None:

@@ -12,6 +12,7 @@ import json
 import sys
 from argparse import RawDescriptionHelpFormatter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain, groupby, islice
 from typing import Any
@@ -21,16 +22,17 @@ from history.model import OBSERVED, Scope, Vintage, Witness
 from pipeline import checkpoints, options, plan, staging
 from pipeline.checkpoints import Manifest, Meter, Part
 from pipeline.countries import load_identity
-from pipeline.errors import CheckpointError, ExitCode, GateError
+from pipeline.errors import CheckpointError, ExitCode, GateError, WorldEconomiesError
 from pipeline.parts import read_rows, write_parts
 from pipeline.stage import Stage, finished, run_stage, started
 from rules import gates
 from rules.cleaning import half_up
 from rules.indicators import MAIN
 from rules.records import Quarantined
-from targets import BaseTarget, Batch, Counts, Picture, open_target
+from targets import BaseTarget, Batch, Counts, Picture, open_targets
 from utils import Parser, Workspace, add_common_options, utc_now
 
+SQLITE = "sqlite"  # of --target, where none is named
 SHOWN = 10  # small losses that are told one by one
 FEW_COLLECTIONS = 100_000  # objects between two looks for cycles: ranges have none
 BATCHES_AT_ONCE = 200  # batches read side by side: each has a file open
@@ -51,7 +53,7 @@ def body(stage: Stage) -> ExitCode:
     """Publish the batches of the current run, judge them against what is held, and show the picture."""
     meter = Meter()
     rebuild, asked = stage.options.rebuild, plan.checked_gates(stage.options.accept)
-    target = open_target(stage.options.target, stage.workspace, rebuild=rebuild)
+    targets = open_targets(stage.options.target, stage.workspace, rebuild=rebuild)
     before = checkpoints.require(stage.workspace, "transform")
     origin = checkpoints.require(stage.workspace, "extract")
     if not rebuild and not plan.why_run(stage.workspace, "load", before.run_id, stage.options):
@@ -60,15 +62,78 @@ def body(stage: Stage) -> ExitCode:
     if before.is_large:
         return large_table(stage, meter, before, origin)
     gc.set_threshold(FEW_COLLECTIONS, *gc.get_threshold()[1:])
-    committed = runs_in(target) if rebuild else set()
     accept = accepted_so_far(stage, before.run_id, asked)
+    done: list[Published] = []
+    for target in targets:
+        try:
+            done.append(publish(stage, target, before, origin, accept, asked))
+        except WorldEconomiesError as error:
+            if done:
+                error.safe = f"{', '.join(each.target for each in done)}: loaded; {target.shown}: as it was"
+            raise
+    if any(each.arrived for each in done):
+        checkpoints.let_through(stage.workspace, before.run_id)
+    first = done[0]
+    finish(stage, meter, before, first.batches, first.quarantine, accept)
+    finished(stage, "; ".join(each.words for each in done), rows_in=first.figures, rows_out=first.figures,
+             ranges=first.ranges, kept=first.note, witnesses=first.witnesses,
+             quarantine=[p.relative_path for p in first.quarantine],
+             quarantined=sum(part.rows for part in first.quarantine))
+    return ExitCode.DONE
+
+
+@dataclass(frozen=True)
+class Published:
+    """What became of the batches in one target.
+
+    batches: what was given to it. arrived: whether this run's own were among them. note: where the picture is another's.
+    """
+
+    target: str
+    history: bool
+    batches: Sequence[Batch]
+    arrived: bool
+    quarantine: Sequence[Part]
+    counts: Sequence[Counts]
+    note: str
+
+    @property
+    def figures(self) -> int:
+        """Figures that the target did not have."""
+        return sum(each.figures for each in self.counts)
+
+    @property
+    def ranges(self) -> int:
+        """Ranges that were written."""
+        return sum(each.ranges for each in self.counts)
+
+    @property
+    def witnesses(self) -> int:
+        """Arrivals that were noted."""
+        return sum(each.witnesses for each in self.counts)
+
+    @property
+    def words(self) -> str:
+        """It in a sentence."""
+        if self.history:
+            place = "" if self.target == SQLITE else f" in {self.target}"
+            return (f"{self.figures:,} figures applied of {len(self.batches)} batch(es), {self.ranges:,} ranges of "
+                    f"vintages written{place}")
+        return f"{self.figures:,} figures taken, and the picture published in {self.target}, which keeps no history"
+
+
+def publish(stage: Stage, target: BaseTarget, before: Manifest, origin: Manifest, accept: Sequence[str],
+            asked: Sequence[str]) -> Published:
+    """Publish a run's batches in one target, in one transaction; asked: gates named by this command."""
+    rebuild = stage.options.rebuild
+    committed = runs_in(target) if rebuild else set()
     with target:
         describe(target)
         lost = target.history and not target.query("loaded", {})[0]["batches"]
         kept = kept_batches(stage, committed) if rebuild or lost else []
         arrivals = batches_of(stage.workspace, before, origin, accept)
         count = len({batch.batch_id for batch in (*arrivals, *kept)})
-        started(stage, f"publishing {count} batch(es) in {stage.options.target}")
+        started(stage, f"publishing {count} batch(es) in {target.shown}")
         restored = [target.publish(batches) for batches in in_groups(kept)]  # judged when they came
         if rebuild and not asked and checkpoints.refused(stage.workspace, before.run_id):
             arrivals = []  # no rebuild takes in what a gate refused, nor fails because of it
@@ -79,18 +144,9 @@ def body(stage: Stage) -> ExitCode:
             checkpoints.refuse(stage.workspace, before.run_id, error.what)
             raise
         note = show(stage, target, before, origin)
-    if arrivals:
-        checkpoints.let_through(stage.workspace, before.run_id)
-    told = restored + outcomes
-    figures, ranges = sum(each.figures for each in told), sum(each.ranges for each in told)
-    arrivals += [batch for batch in kept if batch.run_id != before.run_id]  # this run's are there twice
-    finish(stage, meter, before, arrivals, quarantine, accept)
-    did = (f"applied of {len(arrivals)} batch(es), {ranges:,} ranges of vintages written" if target.history else
-           f"taken, and the picture published in {stage.options.target}, which keeps no history")
-    finished(stage, f"{figures:,} figures {did}", rows_in=figures, rows_out=figures, ranges=ranges, kept=note,
-             witnesses=sum(each.witnesses for each in told),
-             quarantine=[p.relative_path for p in quarantine], quarantined=sum(part.rows for part in quarantine))
-    return ExitCode.DONE
+    left = [batch for batch in kept if batch.run_id != before.run_id]  # this run's are there twice
+    return Published(target.shown, target.history, [*arrivals, *left], bool(arrivals), quarantine,
+                     [*restored, *outcomes], note)
 
 
 def large_table(stage: Stage, meter: Meter, before: Manifest, origin: Manifest) -> ExitCode:

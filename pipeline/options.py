@@ -18,6 +18,7 @@ from rules import gates, indicators
 from utils import ENVIRONMENT_PREFIX, Parser, environment
 
 AUTO = "auto"
+SQLITE = "sqlite"
 FORMATS = ("table", "csv", "json", "markdown")
 
 
@@ -118,9 +119,11 @@ def add_transform_options(parser: Parser) -> None:
 
 
 def add_target(parser: Parser) -> None:
-    """Add --target."""
-    once(parser, "--target", default="sqlite", metavar="NAME",
-         help=f"{', '.join(targets.names())} (default: sqlite)")
+    """Add --target and --target-file."""
+    once(parser, "--target", default=SQLITE, metavar="NAME|URL[,…]",
+         help=f"{', '.join(targets.names())}, or addresses such as postgresql://HOST/DATABASE (default: {SQLITE}); one with "
+         f"a password only from {ENVIRONMENT_PREFIX}TARGET or --target-file")
+    once(parser, "--target-file", type=Path, metavar="FILE", help="a file that holds what --target would say")
 
 
 def add_engine(parser: Parser) -> None:
@@ -186,19 +189,34 @@ def add_report_options(parser: Parser, *, own_year: bool = True) -> None:
                    help="do not write results/datapackage.json and the two CSV files it describes")
 
 
+def settle_target(options: argparse.Namespace) -> None:
+    """Put what --target-file holds in the place of --target. Raises UsageError as checked_url()."""
+    if hasattr(options, "target"):
+        options.target = _without_secret(options, "target", unset=SQLITE)
+
+
+def _without_secret(options: argparse.Namespace, name: str, *, unset: str = "") -> str:
+    """Return the value of an option that may hold a password, or what its file holds. Raises UsageError.
+
+    The command line wins over the file, and the file over the environment.
+    """
+    value, file = str(getattr(options, name)), getattr(options, f"{name}_file")
+    typed = value not in (unset, environment(name))
+    if file and not typed:
+        try:
+            return str(file.read_text(encoding="utf-8").strip())
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"--{name}-file cannot be read: {error}", where=str(file)) from error
+    if typed and has_password(value):
+        raise UsageError("An address with a password on the command line can be read by every user of the machine",
+                         safe="nothing was read or changed",
+                         next_command=f"put it into {ENVIRONMENT_PREFIX}{name.upper()} or into a file for --{name}-file")
+    return value
+
+
 def checked_url(options: argparse.Namespace) -> str:
     """Return the address asked for. Raises UsageError for a password on the command line, an unreadable --url-file."""
-    typed = options.url and options.url != environment("url")  # the command line wins
-    if options.url_file and not typed:
-        try:
-            return str(options.url_file.read_text(encoding="utf-8").strip())
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"--url-file cannot be read: {error}", where=str(options.url_file)) from error
-    if typed and has_password(options.url):
-        raise UsageError("An address with a password on the command line can be read by every user of the machine",
-                         safe="nothing was fetched",
-                         next_command=f"put it into {ENVIRONMENT_PREFIX}URL or into a file for --url-file")
-    url: str = options.url
+    url = _without_secret(options, "url")
     if url and not url.lower().startswith(("http://", "https://")):
         raise UsageError("--url takes an address that begins with http:// or https://", safe="nothing was fetched")
     return url
@@ -217,7 +235,9 @@ def arguments_for(stage: str, options: argparse.Namespace) -> list[str]:
     arguments: list[str] = []
     for action in parser._actions:
         value = getattr(options, action.dest, action.default)
-        if value == action.default or action.dest in {"url", "url_file"}:
+        if value == action.default or action.dest in {"url", "url_file", "target_file"}:
+            continue
+        if action.dest == "target" and has_password(value):
             continue
         arguments += _written(action.option_strings[0], value)
     return arguments

@@ -7,10 +7,12 @@ from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
+import targets
 from pipeline import checkpoints
 from pipeline.errors import CheckpointError, UsageError
 from rules import gates
 from rules.indicators import MAIN
+from targets import BaseTarget
 from utils import Workspace, code_digest
 
 QUICK = 64 * 2**20  # bytes of a database that are read to see whether it is whole, though there is nothing to do
@@ -35,9 +37,9 @@ def parameters(stage: str, options: argparse.Namespace) -> dict[str, Any]:
         engine = {"engine": options.engine} if options.engine else {}
         return {"accept": [gate for gate in checked_gates(options.accept) if gate in gates.OF_FIGURES]} | engine
     if stage == "load":
-        return {"target": options.target}
-    names = ("target", "min_gdp", "top", "region", "year", "format", "no_html", "no_csv")
-    return {name: getattr(options, name) for name in names}
+        return {"target": targets.shown(options.target)}
+    names = ("min_gdp", "top", "region", "year", "format", "no_html", "no_csv")
+    return {"target": targets.shown(options.target)} | {name: getattr(options, name) for name in names}
 
 
 def checked_gates(accept: list[str]) -> list[str]:
@@ -75,13 +77,14 @@ def _accepted_before(workspace: Workspace, run_id: str, asked: dict[str, Any]) -
     return asked
 
 
-def _why_load(workspace: Workspace, run_id: str, target: str) -> str:
-    """Return why the target must be written although its checkpoint stands: it is gone, or shows another run."""
-    from targets import open_target
+def _why_load(workspace: Workspace, run_id: str, text: str) -> str:
+    """Return why a target must be written although its checkpoint stands: it is gone, or shows another run."""
+    found = (_why_into(workspace, run_id, target) for target in targets.open_targets(text, workspace) if target.answers)
+    return next(filter(None, found), "")
 
-    opened = open_target(target, workspace)
-    if not opened.answers:
-        return ""
+
+def _why_into(workspace: Workspace, run_id: str, opened: BaseTarget) -> str:
+    """Return why this target must be written, "" where it need not."""
     if fault := opened.fault(QUICK):
         return f"the database is damaged: {fault}"
     shown = opened.query("picture_vintage", {})

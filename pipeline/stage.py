@@ -55,6 +55,9 @@ def run_stage(name: str, parser: Callable[[], Parser], body: Body, arguments: li
         _listen(reporter)
         options = parser().parse_args(arguments)
         debug = options.debug
+        from pipeline.options import settle_target  # every script has imported it, a worker never does
+
+        settle_target(options)
         workspace = workspace_of(options)
         if not locked:
             return body(Stage(name, options, workspace, reporter))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import large
 from pipeline import checkpoints, choice
@@ -13,6 +13,9 @@ from pipeline.checkpoints import STAGES
 from pipeline.errors import CheckpointError, WorldEconomiesError
 from pipeline.runner import Outcome
 from utils import Workspace
+
+if TYPE_CHECKING:
+    from targets import BaseTarget
 
 
 @dataclass
@@ -121,14 +124,22 @@ def status(workspace: Workspace, target: str, most: int = 10) -> tuple[str, bool
     there = [large.REGIONS] if (workspace.database.parent / large.REGIONS).is_dir() else []
     if target != large.REGIONS and (workspace.database.exists() or not there):
         there.insert(0, target)
-    lines += [f"{name}  {_target_state(workspace, name)}" for name in there or [target]]
+    lines += [line for text in there or [target] for line in _target_states(workspace, text)]
     return "\n".join(lines), not any(" damaged: " in line for line in lines)
 
 
-def _target_state(workspace: Workspace, target: str) -> str:
-    from targets import open_target
+def _target_states(workspace: Workspace, text: str) -> Iterator[str]:
+    """Yield a line for each target that --target names."""
+    from targets import open_targets
 
-    opened = open_target(target, workspace)
+    for opened in open_targets(text, workspace):
+        try:
+            yield f"{opened.shown}  {_target_state(opened)}"
+        except WorldEconomiesError as error:
+            yield f"{opened.shown}  not asked: {error.what}"
+
+
+def _target_state(opened: BaseTarget) -> str:
     if fault := opened.fault():
         return f"damaged: {fault}; python load.py --rebuild makes it again"
     held = opened.query("loaded", {})

@@ -1,7 +1,7 @@
 """Where figures go: one module a destination, found by its file name.
 
 To add one, put NAME.py into this folder with one class named Target that has the methods of BaseTarget below, and call
-it with `python load.py --target NAME`. publish() writes figures and the ledger's rows in one transaction; a batch that
+it with `python load.py --target NAME`, or where it takes an address with `--target NAME://…` or `NAME:…`. publish() writes figures and the ledger's rows in one transaction; a batch that
 the ledger holds is not written again. What is put where is decided in history/ and targets/_publish.py, which every
 target that knows the schema shares. SQL lives in sql/, as files.
 """
@@ -21,7 +21,9 @@ from history.losses import Loss
 from history.merge import Conflict, Rows
 from history.model import OBSERVED, Scope, Vintage, Witness
 from pipeline.errors import UsageError
+from pipeline.secrets import redacted
 from rules.identity import Country
+from targets._address import Address, parsed
 from utils import Workspace, sha256_text
 
 FOLDER = Path(__file__).resolve().parent
@@ -100,11 +102,16 @@ class BaseTarget(ABC):
 
     answers: True where its state can be asked (query() knows "picture_vintage", "loaded", "loaded_runs"), and report
     can read it. history: True where it keeps vintages, and query() knows all queries of the project; without, it has
-    one picture, and publish() only counts. Raises TargetUnreachable, TargetRefused.
+    one picture, and publish() only counts. addressed: "" where it takes no address, else an example of one; then its
+    __init__ has `url` too. needed: whether it must have one. shown: what was typed, without a password.
+    Raises TargetUnreachable, TargetRefused.
     """
 
     answers: ClassVar[bool] = False
     history: ClassVar[bool] = False
+    addressed: ClassVar[str] = ""
+    needed: ClassVar[bool] = False
+    shown: str = ""
 
     @abstractmethod
     def __init__(self, workspace: Workspace, *, rebuild: bool = False) -> None: ...
@@ -156,11 +163,35 @@ def names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("[a-z]*.py"))
 
 
-def open_target(name: str, workspace: Workspace, *, rebuild: bool = False) -> BaseTarget:
-    """Return the target of this name, to be made anew with `rebuild`. Raises UsageError for an unknown name."""
+def open_target(text: str, workspace: Workspace, *, rebuild: bool = False) -> BaseTarget:
+    """Return the target to ask of those that --target names: the first that answers, else the first."""
+    found = open_targets(text, workspace, rebuild=rebuild)
+    return next((target for target in found if target.answers), found[0])
+
+
+def open_targets(text: str, workspace: Workspace, *, rebuild: bool = False) -> list[BaseTarget]:
+    """Return the targets that --target names, to be made anew with `rebuild`. Raises UsageError for an unknown one."""
+    return [_opened(address, workspace, rebuild) for address in parsed(text, names())]
+
+
+def shown(text: str) -> str:
+    """Return what --target names as it may be shown and written."""
+    return ",".join(address.shown for address in parsed(text, names()))
+
+
+def _opened(address: Address, workspace: Workspace, rebuild: bool) -> BaseTarget:
+    name, listed = address.name, "python load.py --help   # lists the targets"
     if name not in names():
         near = get_close_matches(name, names(), 1)
-        raise UsageError(f"There is no target named {name!r}" + (f"; did you mean {near[0]}?" if near else ""),
-                         safe="nothing was changed", next_command="python load.py --help   # lists the targets")
-    target: BaseTarget = importlib.import_module(f"targets.{name}").Target(workspace, rebuild=rebuild)
+        raise UsageError(f"There is no target named {redacted(name)!r}" + (f"; did you mean {near[0]}?" if near else ""),
+                         safe="nothing was changed", next_command=listed)
+    kind: type[BaseTarget] = importlib.import_module(f"targets.{name}").Target
+    if address.url and not kind.addressed:
+        raise UsageError(f"The target {name} takes no address", safe="nothing was changed", next_command=f"--target {name}")
+    if kind.needed and not address.url:
+        raise UsageError(f"The target {name} needs an address", safe="nothing was changed",
+                         next_command=f"--target '{kind.addressed}'")
+    more = {"url": address.url} if address.url else {}
+    target: BaseTarget = kind(workspace, rebuild=rebuild, **more)
+    target.shown = address.shown
     return target

@@ -6,21 +6,15 @@ from functools import cache
 from pathlib import Path
 
 from pipeline.errors import CheckpointError, TargetRefused
-from utils import PROJECT
+from targets import _sql
 
-MIGRATIONS = PROJECT / "sql" / "migrations"
 UNTOUCHED = "nothing was changed"
-
-
-def migrations() -> list[Path]:
-    """Return the files that make the schema of the history, oldest first: the first is 0001_NAME.sql."""
-    return sorted(MIGRATIONS.glob("[0-9]*.sql"))
 
 
 @cache
 def newest() -> int:
     """Return the version that a database of the history has after all migrations."""
-    return int(migrations()[-1].name.partition("_")[0])
+    return int(_sql.migrations()[-1].name.partition("_")[0])
 
 
 def refuse_older(version: int, known: int, path: Path, *, what: str = "The database", remedy: str,

@@ -13,20 +13,18 @@ import sqlite3
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from history.merge import HeldSeries, Series
 from history.ranges import Range
-from pipeline.errors import DiskFull, TargetRefused, TargetUnreachable
+from pipeline.errors import DiskFull, TargetRefused, TargetUnreachable, UsageError
 from rules.identity import Country
-from targets import BaseTarget, Batch, Counts, Picture, Row, _schema
+from targets import BaseTarget, Batch, Counts, Picture, Row, _schema, _sql
 from targets._publish import publish
-from utils import PROJECT, Workspace, disk_full_named, fsync_folder, utc_now
+from utils import Workspace, disk_full_named, fsync_folder, utc_now
 
-SQL = PROJECT / "sql"
 ROWS_A_STATEMENT = 50
 _SAFE = "the database is as it was"
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
@@ -40,9 +38,10 @@ class Target(BaseTarget):
 
     answers = True
     history = True
+    addressed = "sqlite:///FILE"
 
-    def __init__(self, workspace: Workspace, *, rebuild: bool = False) -> None:
-        self.path = workspace.database
+    def __init__(self, workspace: Workspace, *, url: str = "", rebuild: bool = False) -> None:
+        self.path = workspace.root / _path_of(url) if url else workspace.database
         self.rebuild = rebuild
         self._copy: Path | None = None
         self._original: sqlite3.Connection | None = None  # held against other writers from the copy to the rename
@@ -131,9 +130,13 @@ class Target(BaseTarget):
         """Apply, in the same transaction, the migrations the database has not seen."""
         version = _version(self._db)
         _schema.refuse_newer(version, _schema.newest(), self.path, safe=_SAFE)
-        for file in _schema.migrations()[version:]:
-            for statement in statements(file.read_text(encoding="utf-8")):
+        for file in _sql.migrations()[version:]:
+            for statement in _sql.statements(file.read_text(encoding="utf-8")):
                 self._db.execute(statement)
+        for name, text in _sql.views().items():
+            if _view(self._db, name) != text.strip():
+                self._db.execute(f"DROP VIEW IF EXISTS {name}")
+                self._db.execute(text.strip())
         self._db.execute(f"PRAGMA user_version = {_schema.newest()}")
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
@@ -217,7 +220,7 @@ class Target(BaseTarget):
             "region_version": version, "other_names": json.dumps(country.other_names, ensure_ascii=False)}
             for country in countries]
         with self._named():
-            self._db.executemany(_statement("upsert_country"), rows)
+            self._db.executemany(_sql.statement("upsert_country"), rows)
 
     def applied(self, batch_id: str) -> bool:
         """Tell whether the ledger holds the batch."""
@@ -232,8 +235,8 @@ class Target(BaseTarget):
         """Run a statement once a row; returns how many rows it changed."""
         with self._named():
             if name == "insert_range":  # the one with many rows
-                return self._insert(_statement(name), rows)
-            return max(self._db.executemany(_statement(name), rows).rowcount, 0)
+                return self._insert(_sql.statement(name), rows)
+            return max(self._db.executemany(_sql.statement(name), rows).rowcount, 0)
 
     def _insert(self, text: str, rows: Sequence[Any]) -> int:
         """Insert many rows a statement, which takes two thirds of the time of one row each."""
@@ -247,7 +250,7 @@ class Target(BaseTarget):
 
     def held(self, dataset: str, indicators: Collection[str]) -> Iterator[tuple[Series, HeldSeries]]:
         """Yield the series held of these indicators; no cursor stays open between two, so that ranges may change."""
-        text, spoken_text = _query("held_series"), _query("held_keys")
+        text, spoken_text = _sql.query("held_series"), _sql.query("held_keys")
         partial = {row["indicator"] for row in self.query("partial", {"dataset": dataset})}
         for row in self.query("series", {"dataset": dataset}):
             indicator, iso3 = row["indicator"], row["iso3"]
@@ -265,19 +268,19 @@ class Target(BaseTarget):
     def show(self, picture: Picture) -> None:
         """Replace Countries_by_GDP and the row that says which vintage it is of."""
         with self._named():
-            self._db.execute(_statement("delete_picture_rows"))
-            self._db.executemany(_statement("insert_picture_row"), picture.rows)
-            self._db.execute(_statement("replace_picture"), asdict(picture.vintage) | {
+            self._db.execute(_sql.statement("delete_picture_rows"))
+            self._db.executemany(_sql.statement("insert_picture_row"), picture.rows)
+            self._db.execute(_sql.statement("replace_picture"), asdict(picture.vintage) | {
                 "channel": picture.channel, "run_id": picture.run_id})
 
     def keep_picture(self, run_id: str) -> None:
         """Write only which run asked last."""
         with self._named():
-            self._db.execute(_statement("ask_again"), {"run_id": run_id})
+            self._db.execute(_sql.statement("ask_again"), {"run_id": run_id})
 
     def query(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:
         """Run a query on the copy inside `with`, else read-only on the published file; no file, no rows."""
-        text = _query(name)
+        text = _sql.query(name)
         with self._named():
             if self._connection is not None:
                 return _rows(self._connection, text, parameters)
@@ -290,12 +293,20 @@ class Target(BaseTarget):
 
     def rows(self, name: str, parameters: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
         """Yield the rows of a query on the published file, as query() finds it; the file is held until the last."""
-        text = _query(name)
+        text = _sql.query(name)
         if not self._exists():
             return
         with self._named(), contextlib.closing(self._read_only()) as connection:
             if _version(connection) >= _schema.newest():
                 yield from connection.execute(text, dict(parameters))
+
+
+def _path_of(url: str) -> str:
+    """Return the file of sqlite:///FILE, which is relative to the workspace unless FILE begins with a slash."""
+    path = url.removeprefix("sqlite:///")
+    if path == url or not path:
+        raise UsageError(f"{url!r} names no file", safe="nothing was changed", next_command=f"--target {Target.addressed}")
+    return path
 
 
 def _opened(path: Path) -> sqlite3.Connection:
@@ -308,29 +319,14 @@ def _opened(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def _view(connection: sqlite3.Connection, name: str) -> str:
+    """Return the text that made a view, "" where there is none."""
+    row = connection.execute("SELECT sql FROM sqlite_master WHERE type = 'view' AND name = ?", (name,)).fetchone()
+    return row[0] if row else ""
+
+
 def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
-
-
-@cache
-def _query(name: str) -> str:
-    return (SQL / "queries" / f"{name}.sql").read_text(encoding="utf-8")
-
-
-@cache
-def _statement(name: str) -> str:
-    return (SQL / "statements" / f"{name}.sql").read_text(encoding="utf-8")
-
-
-def statements(text: str) -> list[str]:
-    """Split a file of SQL into its statements."""
-    found, pending = [], ""
-    for line in text.splitlines(keepends=True):
-        pending += line
-        if sqlite3.complete_statement(pending):
-            found.append(pending)
-            pending = ""
-    return [*found, pending] if pending.strip() else found
 
 
 def _rows(connection: sqlite3.Connection, text: str, parameters: Mapping[str, Any]) -> list[Row]:

@@ -26,7 +26,7 @@ from pipeline.errors import ExitCode, UsageError
 from rules.gates import LIMITS, USERS_OWN, Limits
 from rules.indicators import INDICATORS, WORLD_BANK
 from targets._regional import Column, ddl
-from targets.sqlite import statements
+from targets._sql import statements
 from tests import large_table, synthetic
 from tests.project import PROJECT
 from tests.server import Answer, Server

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
-from targets.sqlite import Target, statements
+from targets._sql import statements
+from targets.sqlite import Target
 from tests.history_db import batch, content, gdp, publish
 from tests.project import PROJECT, run, sql
 from tests.server import Answer, Server

@@ -4,7 +4,8 @@ WITH pairs AS (
     SELECT o.iso3, o.year, o.value_text AS old_text, n.value_text AS new_text,
            o.forecast AS old_forecast, n.forecast AS new_forecast,
            CASE WHEN n.iso3 IS NULL THEN 'withdrawn'
-                WHEN abs(n.value - o.value) > 1.0001 * CAST('5e' || (-1 - min(o.decimals, n.decimals)) AS REAL)
+                WHEN abs(n.value - o.value) > 1.0001 * CAST('5e' || CAST(-1 - CASE WHEN o.decimals < n.decimals THEN o.decimals ELSE n.decimals END
+                                                                  AS VARCHAR(11)) AS DOUBLE PRECISION)
                 THEN 'revised'
                 WHEN o.forecast = 1 AND n.forecast = 0 THEN 'confirmed'
                 WHEN o.forecast = 0 AND n.forecast = 1 THEN 'reopened' END AS kind
@@ -27,7 +28,7 @@ WITH pairs AS (
           WHERE s.dataset = n.dataset AND s.indicator = n.indicator AND s.vintage <= :then
             AND n.year BETWEEN s.first_year AND s.last_year)
 )
-SELECT c.name AS Country, p.iso3 AS ISO3, p.year AS Year, p.kind, p.old_text, p.new_text, p.old_forecast, p.new_forecast
+SELECT c.name AS "Country", p.iso3 AS "ISO3", p.year AS "Year", p.kind, p.old_text, p.new_text, p.old_forecast, p.new_forecast
 FROM pairs AS p
 JOIN dim_country AS c USING (iso3)
 WHERE p.kind IS NOT NULL AND (:iso3 IS NULL OR p.iso3 = :iso3) AND (:year IS NULL OR p.year = :year)

@@ -6,28 +6,28 @@ WITH held AS (
     SELECT f.iso3, f.year, f.value, f.value_text, f.forecast,
            row_number() OVER (PARTITION BY f.iso3 ORDER BY f.year DESC) AS place
     FROM fact_gdp AS f
-    WHERE NOT :picture AND f.dataset = :dataset AND f.indicator = 'NGDPD' AND (:year IS NULL OR f.year = :year)
+    WHERE :picture = 0 AND f.dataset = :dataset AND f.indicator = 'NGDPD' AND (:year IS NULL OR f.year = :year)
       AND f.from_vintage <= :vintage AND (f.to_vintage IS NULL OR f.to_vintage > :vintage)
-      AND (NOT :own OR EXISTS (
+      AND (:own = 0 OR EXISTS (
           SELECT 1 FROM dim_scope_key AS k
           WHERE k.dataset = f.dataset AND k.indicator = f.indicator AND k.iso3 = f.iso3 AND k.year = f.year
             AND k.vintage = :vintage))
 ),
 shown AS (
-    SELECT Country, CAST(GDP_as_published AS REAL) AS gdp, GDP_as_published, Region, Subregion, ISO3, Year, Forecast
+    SELECT Country, CAST(GDP_as_published AS DOUBLE PRECISION) AS gdp, GDP_as_published, Region, Subregion, ISO3, Year, Forecast
     FROM Countries_by_GDP
-    WHERE :picture
+    WHERE :picture = 1
     UNION ALL
     SELECT c.name, h.value, h.value_text, c.region, c.subregion, h.iso3, h.year, h.forecast
     FROM held AS h
     JOIN dim_country AS c USING (iso3)
     WHERE h.place = 1
 )
-SELECT row_number() OVER (ORDER BY s.gdp DESC, s.ISO3) AS Rank,
-       s.Country, s.GDP_as_published AS GDP_USD_billion,
-       growth.value AS Growth_percent, head.value AS GDP_per_head_USD,
-       people.value AS Population_million, prices.value AS Inflation_percent,
-       s.Region, s.Subregion, s.ISO3, s.Year, s.Forecast
+SELECT row_number() OVER (ORDER BY s.gdp DESC, s.ISO3) AS "Rank",
+       s.Country AS "Country", s.GDP_as_published AS "GDP_USD_billion",
+       growth.value AS "Growth_percent", head.value AS "GDP_per_head_USD",
+       people.value AS "Population_million", prices.value AS "Inflation_percent",
+       s.Region AS "Region", s.Subregion AS "Subregion", s.ISO3 AS "ISO3", s.Year AS "Year", s.Forecast AS "Forecast"
 FROM shown AS s
 LEFT JOIN fact_gdp AS growth ON growth.dataset = :dataset AND growth.indicator = 'NGDP_RPCH'
      AND growth.iso3 = s.ISO3 AND growth.year = s.Year
@@ -43,4 +43,4 @@ LEFT JOIN fact_gdp AS prices ON prices.dataset = :dataset AND prices.indicator =
      AND prices.from_vintage <= :vintage AND (prices.to_vintage IS NULL OR prices.to_vintage > :vintage)
 WHERE s.gdp >= :min_gdp AND (:region IS NULL OR s.Region = :region)
 ORDER BY s.gdp DESC, s.ISO3
-LIMIT coalesce(:top, -1)
+LIMIT coalesce(:top, 1000000000)

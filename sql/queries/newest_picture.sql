@@ -15,8 +15,8 @@ WITH ranked AS (
                WHERE k.dataset = f.dataset AND k.indicator = f.indicator AND k.iso3 = f.iso3 AND k.year = f.year
                  AND k.vintage = :vintage))
 )
-SELECT c.name AS Country, r.value_text AS GDP_as_published, c.region AS Region, c.subregion AS Subregion,
-       c.iso3 AS ISO3, r.year AS Year, r.forecast AS Forecast, r.dataset AS Dataset
+SELECT c.name AS "Country", r.value_text AS "GDP_as_published", c.region AS "Region", c.subregion AS "Subregion",
+       c.iso3 AS "ISO3", r.year AS "Year", r.forecast AS "Forecast", r.dataset AS "Dataset"
 FROM ranked AS r
 JOIN dim_country AS c USING (iso3)
 WHERE r.place = 1

@@ -3,17 +3,17 @@
 WITH held AS (
     SELECT f.iso3, f.value, row_number() OVER (PARTITION BY f.iso3 ORDER BY f.year DESC) AS place
     FROM fact_gdp AS f
-    WHERE NOT :picture AND f.dataset = :dataset AND f.indicator = 'NGDPD' AND (:year IS NULL OR f.year = :year)
+    WHERE :picture = 0 AND f.dataset = :dataset AND f.indicator = 'NGDPD' AND (:year IS NULL OR f.year = :year)
       AND f.from_vintage <= :vintage AND (f.to_vintage IS NULL OR f.to_vintage > :vintage)
-      AND (NOT :own OR EXISTS (
+      AND (:own = 0 OR EXISTS (
           SELECT 1 FROM dim_scope_key AS k
           WHERE k.dataset = f.dataset AND k.indicator = f.indicator AND k.iso3 = f.iso3 AND k.year = f.year
             AND k.vintage = :vintage))
 ),
 shown AS (
-    SELECT Region, ISO3, CAST(GDP_as_published AS REAL) AS gdp
+    SELECT Region, ISO3, CAST(GDP_as_published AS DOUBLE PRECISION) AS gdp
     FROM Countries_by_GDP
-    WHERE :picture
+    WHERE :picture = 1
     UNION ALL
     SELECT c.region, h.iso3, h.value
     FROM held AS h
@@ -26,12 +26,14 @@ ranked AS (
     FROM shown
     WHERE :region IS NULL OR Region = :region
 )
-SELECT Region,
-       avg(gdp) FILTER (WHERE place <= 5) AS Top5_mean_GDP_USD_billion,
-       min(count(*), 5) AS Counted,
-       group_concat(ISO3, ' ') FILTER (WHERE place <= 5) AS Top5,
-       count(*) AS Economies,
-       sum(gdp) AS Sum_GDP_USD_billion
-FROM (SELECT * FROM ranked ORDER BY Region, place)
+SELECT Region AS "Region",
+       avg(CASE WHEN place <= 5 THEN gdp END) AS "Top5_mean_GDP_USD_billion",
+       count(CASE WHEN place <= 5 THEN 1 END) AS "Counted",
+       max(CASE WHEN place = 1 THEN ISO3 ELSE '' END) || max(CASE WHEN place = 2 THEN ' ' || ISO3 ELSE '' END)
+           || max(CASE WHEN place = 3 THEN ' ' || ISO3 ELSE '' END) || max(CASE WHEN place = 4 THEN ' ' || ISO3 ELSE '' END)
+           || max(CASE WHEN place = 5 THEN ' ' || ISO3 ELSE '' END) AS "Top5",
+       count(*) AS "Economies",
+       sum(gdp) AS "Sum_GDP_USD_billion"
+FROM ranked
 GROUP BY Region
-ORDER BY Top5_mean_GDP_USD_billion DESC
+ORDER BY avg(CASE WHEN place <= 5 THEN gdp END) DESC

@@ -1,6 +1,9 @@
 -- The figures of :year that hold as of :vintage of :dataset though it does not speak for them: older vintages said them,
 -- and it is a report of some economies or of other indicators. Of the indicators that the picture shows.
-WITH asked (indicator) AS (VALUES ('NGDPD'), ('NGDP_RPCH'), ('NGDPDPC'), ('LP'), ('PCPIPCH')),
+WITH asked AS (
+    SELECT 'NGDPD' AS indicator UNION ALL SELECT 'NGDP_RPCH' UNION ALL SELECT 'NGDPDPC' UNION ALL SELECT 'LP'
+    UNION ALL SELECT 'PCPIPCH'
+),
 partly AS (
     SELECT a.indicator
     FROM asked AS a

@@ -4,7 +4,7 @@ SELECT f.year, count(*) AS economies
 FROM fact_gdp AS f
 WHERE f.dataset = :dataset AND f.indicator = 'NGDPD'
   AND f.from_vintage <= :vintage AND (f.to_vintage IS NULL OR f.to_vintage > :vintage)
-  AND (NOT :own OR EXISTS (
+  AND (:own = 0 OR EXISTS (
       SELECT 1 FROM dim_scope_key AS k
       WHERE k.dataset = f.dataset AND k.indicator = f.indicator AND k.iso3 = f.iso3 AND k.year = f.year
         AND k.vintage = :vintage))

@@ -1,0 +1,42 @@
+"""What --target names: destinations, by name or by address, several of them separated by commas.
+
+    sqlite                        the workspace's own database
+    postgresql://user@host/db     a module of targets/ by the address's scheme
+    parquet:DIR                   one that takes a path
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from pipeline.secrets import redacted
+
+
+@dataclass(frozen=True)
+class Address:
+    """One destination. name: the module that serves it. url: all that was typed where that is more than the name."""
+
+    name: str
+    url: str = ""
+
+    @property
+    def shown(self) -> str:
+        """It as it may be shown and written: without a password."""
+        return redacted(self.url) if self.url else self.name
+
+
+def parsed(text: str, names: Collection[str]) -> list[Address]:
+    """Return the destinations of --target in their order, each once.
+
+    names: of the targets there are; a comma is part of an address unless one of them follows it.
+    """
+    known = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+    found = [part.strip() for part in re.split(rf",(?=\s*(?:{known})(?:[:,]|\s*$))", text) if part.strip()]
+    return list(dict.fromkeys(_address(part) for part in found))
+
+
+def _address(text: str) -> Address:
+    name, colon, _ = text.partition(":")
+    return Address(name.strip().lower(), text if colon else "")

@@ -1,0 +1,343 @@
+"""PostgreSQL: the star of the history in one schema of a database, changed in one transaction a load.
+
+--target postgresql://USER@HOST/DATABASE?schema=NAME; without schema= it is world_economies. What is new is copied into
+stages (binary COPY into temporary tables), freed of repeats, merged and counted, with the ledger in the same
+transaction: readers see the former state or the new one. A connection that is cut leaves the former.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from itertools import count, groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from history.merge import HeldSeries, Series
+from history.ranges import Range
+from pipeline.errors import GateError, TargetRefused, TargetUnreachable, UsageError
+from pipeline.secrets import redacted
+from rules.identity import Country
+from targets import BaseTarget, Batch, Counts, Picture, Row, _sql
+from targets._publish import publish
+from utils import Workspace, utc_now
+
+if TYPE_CHECKING:
+    import psycopg
+
+DIALECT = "postgresql"
+SCHEMA = "world_economies"  # where none is named
+CONNECT_WITHIN = 10  # seconds
+MOST_NAME = 63  # bytes of a name
+WAIT_FOR_LOCK = "5s"  # for another load
+LOCK = 0x57_45  # of one load at a time, with the schema's name
+FEW = 200  # rows that are sent one by one
+_SAFE = "the database is as it was"
+_NUMBERS = count()  # of cursors of the server: their names differ
+# The project's own tables, each behind those it refers to.
+TABLES = ("dim_country", "dim_vintage", "dim_scope", "dim_scope_key", "fact_gdp", "etl_batch", "etl_load",
+          "countries_by_gdp", "picture")
+
+# Statements of many rows: staged table, its columns with what a row of texts becomes, and the merge. Rows of a stage are
+# those of the statement, in the order of its parameters.
+_RANGE = (("dataset", str), ("indicator", str), ("iso3", str), ("year", int), ("from_vintage", str), ("to_vintage", str),
+          ("value", float), ("value_text", str), ("decimals", int), ("forecast", int))
+STAGED: Mapping[str, tuple[str, tuple[tuple[str, type], ...]]] = {
+    "insert_range": ("fact_gdp", _RANGE),
+    "delete_range": ("fact_gdp", _RANGE[:5]),
+    "insert_scope_key": ("dim_scope_key", (*_RANGE[:4], ("vintage", str))),
+}
+
+
+class Target(BaseTarget):
+    """A schema of a PostgreSQL database; inside `with`, one transaction.
+
+    url: with the password, if there is one. rebuild: begin with empty tables; views and tables of others stay.
+    """
+
+    answers = True
+    history = True
+    addressed = "postgresql://USER@HOST/DATABASE?schema=NAME"
+    needed = True
+
+    def __init__(self, workspace: Workspace, *, url: str = "", rebuild: bool = False) -> None:
+        self.url, self.schema = _parted(url)
+        self.shown = redacted(url)
+        self.rebuild = rebuild
+        self._connection: psycopg.Connection[Any] | None = None
+
+    # --- one transaction ------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Target:
+        self._connection = self._connect()
+        try:
+            with self._named():
+                self._alone()
+                self._migrate()
+                if self.rebuild:
+                    for table in reversed(TABLES):
+                        self._db.execute(f"DELETE FROM {table}")
+        except BaseException:
+            self._discard()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        try:
+            if kind is None:
+                with self._named():
+                    self._check()
+                    for name in _sql.materialized(DIALECT):  # readers go on with the former rows until the commit
+                        self._db.execute(f"REFRESH MATERIALIZED VIEW CONCURRENTLY {name}")
+                    self._db.commit()
+        finally:
+            self._discard()
+
+    def _connect(self, *, read_only: bool = False) -> psycopg.Connection[Any]:
+        """Return a connection whose search path is the schema. Raises TargetUnreachable, TargetRefused, UsageError."""
+        try:
+            import psycopg
+        except ImportError:
+            raise UsageError("--target postgresql:// needs psycopg, which is not installed", safe="nothing was changed",
+                             next_command="python -m pip install -c constraints.txt '.[warehouse]'") from None
+        with self._named():
+            connection = psycopg.connect(
+                self.url, cursor_factory=psycopg.ClientCursor, connect_timeout=CONNECT_WITHIN,
+                application_name="world-economies", options=f"-c search_path={_quoted(self.schema)},pg_temp "
+                "-c timezone=UTC")
+            connection.read_only = read_only
+        return connection
+
+    @property
+    def _db(self) -> psycopg.Connection[Any]:
+        if self._connection is None:
+            raise RuntimeError("the target is used outside `with`")
+        return self._connection
+
+    def _discard(self) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(Exception):
+                self._connection.rollback()
+            self._connection.close()
+            self._connection = None
+
+    def _alone(self) -> None:
+        """Let one load at a time write into the schema, until the transaction ends."""
+        self._db.execute(f"SET LOCAL lock_timeout = '{WAIT_FOR_LOCK}'")
+        self._db.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (LOCK, self.schema))
+        self._db.execute("SET LOCAL lock_timeout = 0")
+
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        """Turn what PostgreSQL refuses into a sentence for a person."""
+        import psycopg
+
+        try:
+            yield
+        except psycopg.errors.LockNotAvailable as error:
+            raise TargetUnreachable("Another program is writing in the database", where=self.shown, safe=_SAFE,
+                                    next_command="python load.py") from error
+        except psycopg.OperationalError as error:
+            state = error.sqlstate or ""
+            if state.startswith(("28", "3D", "42", "53", "54")) or "authentication failed" in str(error):
+                raise self._refused(error) from error
+            raise TargetUnreachable(f"The database does not answer: {_said(error)}", where=self.shown, safe=_SAFE,
+                                    next_command="python load.py") from error
+        except psycopg.Error as error:
+            raise self._refused(error) from error
+
+    def _refused(self, error: psycopg.Error) -> TargetRefused:
+        return TargetRefused(f"PostgreSQL refuses: {_said(error)}", where=self.shown, safe=_SAFE,
+                             next_command="python load.py")
+
+    # --- the schema -----------------------------------------------------------------------------------------------
+
+    def _migrate(self) -> None:
+        """Create the schema, or apply the migrations it has not seen."""
+        if not self._value("SELECT to_regnamespace(%s) IS NOT NULL", (_quoted(self.schema),)):
+            self._db.execute(f"CREATE SCHEMA {_quoted(self.schema)}")
+        version, files = self._version(), _sql.migrations(DIALECT)
+        if version < 0:
+            found = sorted(set(self._tables_there()) & set(TABLES))
+            if found:
+                raise TargetRefused(f"The schema {self.schema} holds tables of another program: {', '.join(found)}",
+                                    where=self.shown, safe=_SAFE, next_command="another schema: ?schema=NAME")
+            self._db.execute("CREATE TABLE etl_schema (version integer NOT NULL, applied_at text NOT NULL)")
+            version = 0
+        for file in files:
+            if (number := _number(file)) <= version:
+                continue
+            for statement in _sql.statements(file.read_text(encoding="utf-8")):
+                self._db.execute(statement)
+            self._db.execute("INSERT INTO etl_schema VALUES (%s, %s)", (number, utc_now()))
+        for text in _sql.views().values():
+            self._db.execute(text.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1))
+        for text in _sql.materialized(DIALECT).values():
+            self._db.execute(text)
+
+    def _version(self) -> int:
+        """Return which migration the schema is at, -1 where it is none of ours."""
+        if not self._value("SELECT to_regclass(%s) IS NOT NULL", (f"{_quoted(self.schema)}.etl_schema",)):
+            return -1
+        return int(self._value("SELECT coalesce(max(version), 0) FROM etl_schema"))
+
+    def _tables_there(self) -> list[str]:
+        rows = self._db.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = %s",
+                                (self.schema,))
+        return [row[0] for row in rows]
+
+    def _value(self, text: str, parameters: Sequence[Any] = ()) -> Any:
+        row = self._db.execute(text, parameters).fetchone()
+        return row[0] if row else None
+
+    def _check(self) -> None:
+        """Ask what may be wrong after a load. Raises GateError: nothing is published then."""
+        for name, text in _sql.checks().items():
+            if found := self._db.execute(_sql.pyformat(text)).fetchmany(3):
+                raise GateError(f"The check {name} fails after the load: {'; '.join(map(str, found))}",
+                                where=self.shown, safe=_SAFE, next_command="python load.py --rebuild")
+
+    # --- what is written ------------------------------------------------------------------------------------------
+
+    def describe(self, countries: Iterable[Country], version: str) -> None:
+        """Write the country dimension: INSERT or UPDATE by iso3."""
+        self.run("upsert_country", [asdict(country) | {
+            "region_version": version, "other_names": json.dumps(country.other_names, ensure_ascii=False)}
+            for country in countries])
+
+    def applied(self, batch_id: str) -> bool:
+        """Tell whether the ledger holds the batch."""
+        return bool(self.query("applied", {"batch_id": batch_id}))
+
+    def publish(self, batches: Sequence[Batch]) -> Counts:
+        """Put batches of one dataset among what is held; see targets/_publish.py."""
+        with self._named():
+            return publish(self, batches)
+
+    def run(self, name: str, rows: Sequence[Mapping[str, Any] | Sequence[Any]]) -> int:
+        """Run a statement once a row; returns how many rows it changed. Many rows go by a stage."""
+        if not rows:
+            return 0
+        with self._named():
+            if name in STAGED:
+                return self._by_stage(name, rows)
+            with self._db.cursor() as cursor:
+                cursor.executemany(_sql.pyformat(_sql.statement(name, DIALECT)), rows)
+                return max(cursor.rowcount, 0)
+
+    def _by_stage(self, name: str, rows: Sequence[Any]) -> int:
+        """Copy rows into a stage, and merge it; returns how many rows that changed. Raises TargetRefused for fewer."""
+        table, columns = STAGED[name]
+        names, kinds = [column for column, _ in columns], [kind for _, kind in columns]
+        stage, text = f"stage_{name}", _sql.statement(f"merge_{name}", DIALECT)
+        self._db.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {stage} ON COMMIT DROP AS "
+                         f"SELECT {', '.join(names)} FROM {table} WITH NO DATA")
+        self._db.execute(f"TRUNCATE {stage}")
+        with (self._db.cursor() as cursor,
+              cursor.copy(f"COPY {stage} ({', '.join(names)}) FROM STDIN (FORMAT BINARY)") as copy):
+            copy.set_types([{str: "text", int: "int4", float: "float8"}[kind] for kind in kinds])
+            for row in rows:
+                copy.write_row([value if value is None or kind is str else kind(value)
+                                for kind, value in zip(kinds, row, strict=True)])
+        return max(self._db.execute(text).rowcount, 0)
+
+    def held(self, dataset: str, indicators: Collection[str]) -> Iterator[tuple[Series, HeldSeries]]:
+        """Yield the series held of these indicators, as they were when it was asked: a cursor of the server."""
+        ranges = self._streamed("held_all", dataset, indicators)
+        spoken = self._streamed("held_keys_all", dataset, indicators)
+        keys = {series: list(rows) for series, rows in groupby(spoken, lambda row: (row[0], row[1]))}
+        for series, rows in groupby(ranges, lambda row: (row[0], row[1])):
+            found: dict[str, list[Range]] = {}
+            for _, _, year, start, end, *figure in rows:
+                found.setdefault(year, []).append(Range(start, end, (figure[0], figure[1], figure[2])))
+            words: dict[str, list[str]] = {}
+            for _, _, year, vintage in keys.pop(series, ()):
+                words.setdefault(year, []).append(vintage)
+            yield series, HeldSeries(found, words)
+
+    def _streamed(self, name: str, dataset: str, indicators: Collection[str]) -> Iterator[tuple[Any, ...]]:
+        import psycopg
+
+        text = _sql.pyformat(_sql.query(name, DIALECT))
+        with psycopg.ServerCursor(self._db, f"held_{name}_{next(_NUMBERS)}") as cursor:
+            cursor.itersize = 20_000
+            cursor.execute(text, {"dataset": dataset, "indicators": sorted(indicators)})
+            yield from cursor
+
+    def show(self, picture: Picture) -> None:
+        """Replace Countries_by_GDP and the row that says which vintage it is of."""
+        self.run("delete_picture_rows", [{}])
+        self.run("insert_picture_row", list(picture.rows))
+        self.run("replace_picture", [asdict(picture.vintage) | {"channel": picture.channel, "run_id": picture.run_id}])
+
+    def keep_picture(self, run_id: str) -> None:
+        """Write only which run asked last."""
+        self.run("ask_again", [{"run_id": run_id}])
+
+    # --- what is asked --------------------------------------------------------------------------------------------
+
+    def query(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:
+        """Run a query in the transaction inside `with`, else on what is published; no schema of ours, no rows."""
+        with self._reading(name) as connection, self._named():
+            if connection is None:
+                return []
+            cursor = connection.execute(_sql.pyformat(_sql.query(name, DIALECT)), dict(parameters))
+            names = [column.name for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in cursor]
+
+    def rows(self, name: str, parameters: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of a query one by one, as query() finds it, from a cursor of the server."""
+        import psycopg
+
+        with self._reading(name) as connection, self._named():
+            if connection is not None:
+                text = psycopg.ClientCursor(connection).mogrify(_sql.pyformat(_sql.query(name, DIALECT)),
+                                                                dict(parameters))
+                with psycopg.ServerCursor(connection, "rows") as cursor:
+                    yield from cursor.execute(text)
+
+    @contextlib.contextmanager
+    def _reading(self, name: str) -> Iterator[psycopg.Connection[Any] | None]:
+        """Yield the connection of `with`, else one of its own that only reads, None where the schema is none of ours."""
+        if self._connection is not None:
+            yield self._connection
+            return
+        self._connection = self._connect(read_only=True)
+        try:
+            with self._named():
+                known = self._version() >= _number(_sql.migrations(DIALECT)[-1]) or (name == "schema" and self._version() >= 0)
+            connection, self._connection = self._connection, None
+            with contextlib.closing(connection):
+                yield connection if known else None
+        finally:
+            if self._connection is not None:
+                self._discard()
+
+
+def _number(file: Path) -> int:
+    """Return the version of the schema after a migration: the same star has the same number in every dialect."""
+    return int(file.name.partition("_")[0])
+
+
+def _parted(url: str) -> tuple[str, str]:
+    """Return the address without schema=NAME, and the schema. Raises UsageError for a name that is none."""
+    parts = urlsplit(url)
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    schema = next((value for name, value in query if name == "schema"), SCHEMA)
+    if not schema or "\0" in schema or len(schema.encode()) > MOST_NAME or schema.startswith("pg_"):
+        raise UsageError(f"{schema!r} is no name of a schema", where=redacted(url), safe="nothing was changed",
+                         next_command="--target 'postgresql://…?schema=NAME'")
+    left = urlencode([(name, value) for name, value in query if name != "schema"])
+    return urlunsplit(parts._replace(query=left)), schema
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _said(error: psycopg.Error) -> str:
+    """Return what the server or the driver says, in one line."""
+    return redacted(" ".join(str(error.diag.message_primary or error).split()))
