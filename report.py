@@ -44,8 +44,8 @@ def build_parser() -> Parser:
         "With --profile any of them prints what its queries take, in the place of the answer.\n"))
     options.add_report_options(parser)
     questions.add_options(parser)
-    parser.add_argument("--profile", action="store_true", help="print what each query of the answer takes on the target, "
-                        "and by which plan, in the place of the answer")
+    parser.add_argument("--profile", action="store_true", help="print what each query of the answer takes on the "
+                        "target, and by which plan, in the place of the answer")
     add_common_options(parser)
     return parser
 

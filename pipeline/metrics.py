@@ -57,16 +57,16 @@ METRICS = (
     Metric("target_batches", GAUGE, "Batches in the ledger."),
     Metric("target_figures", GAUGE, "Figures that hold now."),
     Metric("target_picture_economies", GAUGE, "Economies in the picture."),
-    Metric("target_picture_published_timestamp_seconds", GAUGE, "When the edition that the picture shows was published."),
+    Metric("target_picture_published_timestamp_seconds", GAUGE, "When the edition of the picture was published."),
     Metric("target_picture_info", GAUGE, "Of what the picture is, as labels."),
-    Metric("report_query_seconds", GAUGE, "How long the query of one of the report's two tables took at the end of the run."),
+    Metric("report_query_seconds", GAUGE, "How long the query of one of the two tables took at the end of the run."),
 )
 _STAGE = {"stage_failed": "failed", "stage_duration_seconds": "seconds", "stage_cpu_seconds": "cpu_seconds",
           "stage_peak_memory_bytes": "peak_memory", "stage_input_rows": "rows_in", "stage_output_rows": "rows_out",
           "stage_quarantined_rows": "quarantined"}
-_TARGET = {"target_up": "up", "target_size_bytes": "size", "target_unused_bytes": "unused", "target_cache_bytes": "cache",
-           "target_cache_hits_total": "hits", "target_cache_misses_total": "misses", "target_spilled_bytes_total": "spilled",
-           "target_batches": "batches", "target_figures": "figures"}
+_TARGET = {"target_up": "up", "target_size_bytes": "size", "target_unused_bytes": "unused",
+           "target_cache_bytes": "cache", "target_cache_hits_total": "hits", "target_cache_misses_total": "misses",
+           "target_spilled_bytes_total": "spilled", "target_batches": "batches", "target_figures": "figures"}
 
 
 def write(path: Path, workspace: Workspace, target: str, last: Mapping[str, Any]) -> str:
@@ -94,7 +94,8 @@ def rendered(told: Mapping[str, Any]) -> str:
     found: dict[str, list[str]] = {metric.name: [] for metric in METRICS}
     for name, labels, value in samples(told):
         if value is not None:
-            found[name].append(f"{PREFIX}{name}{_labels({'workspace': told['workspace'], **labels})} {_number(value)}\n")
+            all_labels = {"workspace": told["workspace"], **labels}
+            found[name].append(f"{PREFIX}{name}{_labels(all_labels)} {_number(value)}\n")
     return "".join(f"# HELP {PREFIX}{metric.name} {metric.about}\n# TYPE {PREFIX}{metric.name} {metric.kind}\n"
                    + "".join(found[metric.name]) for metric in METRICS if found[metric.name])
 
@@ -122,8 +123,9 @@ def _of_target(found: Mapping[str, Any], labels: dict[str, str]) -> Iterator[Sam
         yield "target_picture_economies", labels, picture.get("economies")
         dates = filter(None, (epoch(picture.get("published")), epoch(picture.get("updated"))))
         yield "target_picture_published_timestamp_seconds", labels, max(dates, default=None)
-        yield "target_picture_info", labels | {"dataset": picture.get("dataset") or "", "vintage": picture.get("label") or "",
-                                               "channel": picture.get("channel") or ""}, 1
+        yield "target_picture_info", labels | {
+            label: picture.get(name) or "" for label, name in (
+                ("dataset", "dataset"), ("vintage", "label"), ("channel", "channel"))}, 1
     for query, seconds in found.get("query_seconds", {}).items():
         yield "report_query_seconds", labels | {"query": query}, seconds
 

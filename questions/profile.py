@@ -60,8 +60,8 @@ def answer(asked: Asked) -> Report:
     notes = [f"{len(rows)} queries, {total:.4f} s; the text of each is in sql/queries/."]
     tables = [Table("queries", title, rows, HEADS, places={"Seconds": 4})]
     if asked.for_people:
-        tables.append(Table("plans", "What each is asked with, and how it is found", [planned(call) for call in watched.calls],
-                            PLAN_HEADS, listed=True))
+        plans = [planned(call) for call in watched.calls]
+        tables.append(Table("plans", "What each is asked with, and how it is found", plans, PLAN_HEADS, listed=True))
     return Report(title, tables, notes, {"target": asked.target.shown, "seconds": total})
 
 

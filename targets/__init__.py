@@ -111,8 +111,8 @@ class Profile:
 class Measures:
     """What a target tells of itself; None: it does not tell.
 
-    size: bytes on the disk, indexes too. unused: bytes of it that hold nothing. cache: bytes of memory set aside for its
-    pages. hits, misses: pages found there, and pages not, since the target began to count. spilled: bytes that queries
+    size: bytes on the disk, indexes too. unused: bytes of it that hold nothing. cache: bytes of memory set aside for
+    its pages. hits, misses: pages found there, and pages not, since the target began to count. spilled: bytes that queries
     wrote to temporary files, counted likewise.
     """
 
@@ -181,7 +181,7 @@ class BaseTarget(ABC):
         yield from (tuple(row.values()) for row in self.query(name, parameters))
 
     def profile(self, name: str, parameters: Mapping[str, Any], *, plan: bool = True) -> Profile:
-        """Run a query as query() does, timed; with `plan` a target that can tell how it finds the rows tells that too."""
+        """Run a query as query() does, timed; with `plan` a target that can tells how it finds the rows."""
         begun = time.perf_counter()
         rows = self.query(name, parameters)
         return Profile(rows, time.perf_counter() - begun)

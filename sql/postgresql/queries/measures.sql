@@ -1,6 +1,6 @@
--- What PostgreSQL tells of the schema, in bytes and in blocks since its statistics began: tables with their indexes on the
--- disk, the server's memory for blocks, blocks of the schema found there and asked of the system, and what queries of the
--- whole database wrote to temporary files because their memory (work_mem) was too small.
+-- What PostgreSQL tells of the schema, in bytes and in blocks since its statistics began: tables with their indexes on
+-- the disk, the memory of the server for blocks, blocks of the schema found there and asked of the system, and what
+-- queries of the whole database wrote to temporary files because their memory (work_mem) was too small.
 SELECT (SELECT CAST(coalesce(sum(pg_total_relation_size(c.oid)), 0) AS bigint)
         FROM pg_class AS c
         JOIN pg_namespace AS n ON n.oid = c.relnamespace
