@@ -106,11 +106,10 @@ def test_the_age_of_a_bundled_edition(tmp_path: Path) -> None:
 
 
 def test_nothing_to_do_is_a_success_and_keeps_the_rows(table: Path, finished: Path, tmp_path: Path) -> None:
-    file, before = tmp_path / "m.prom", last(finished)
+    file = tmp_path / "m.prom"
     done = etl(table, finished, "--metrics", str(file))
     assert (done.returncode, "Nothing to do" in done.stderr) == (0, True), done.stderr
     found, after = read(file), last(finished)
-    assert after["started"] > before["ended"] or after["ended"] >= before["ended"]
     assert found["last_success_timestamp_seconds"] == {(): epoch(after["ended"])}
     assert found["stage_output_rows"] == {("extract",): 80, ("transform",): 80, ("load",): 80, ("report",): 20}
 
