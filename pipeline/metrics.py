@@ -84,7 +84,7 @@ def write(path: Path, workspace: Workspace, target: str, last: Mapping[str, Any]
         text = rendered(gathered(workspace, opened, last))
         with atomic_file(path, "w") as stream:
             stream.write(text)
-    except (OSError, WorldEconomiesError) as error:
+    except Exception as error:  # noqa: BLE001  a target of the user's own may raise anything, and no run fails by it
         return f"{path}: {getattr(error, 'strerror', None) or error}"
     return ""
 
