@@ -14,11 +14,12 @@ import sys
 from argparse import RawDescriptionHelpFormatter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import sources
 import targets
-from pipeline import checkpoints, choice, failure, lock, options, plan
+from pipeline import checkpoints, choice, failure, lock, monitor, options, plan
 from pipeline.checkpoints import STAGES
 from pipeline.console import Console
 from pipeline.errors import RETRYABLE, CheckpointError, ExitCode, UsageError
@@ -46,12 +47,15 @@ def build_parser() -> Parser:
                         help=f"begin with this stage: {', '.join(STAGES)}")
     parser.add_argument("--only", choices=STAGES, metavar="STAGE", help="run this stage only")
     parser.add_argument("--dry-run", action="store_true", help="say what would run, why, and how long it took before")
-    parser.add_argument("--status", action="store_true", help="show the last runs and verify their checkpoints")
+    parser.add_argument("--status", action="store_true", help="show the last runs and verify their "
+                        "checkpoints; with --format json also what monitors ask")
     parser.lasting("--stage-limit", type=options.seconds, default=3600.0, metavar="SECONDS",
                    help="the longest a stage may take (default: 3600)")
     parser.lasting("--stage-retries", type=options.count, default=2,
                    help="how often a stage that ends with 4 or 6 is tried again (default: 2)")
     parser.lasting("--notify", default="", metavar="URL", help="post the summary there as JSON at the end")
+    parser.lasting("--metrics", type=Path, metavar="FILE", help="write there at the end what Prometheus reads, for "
+                   "node_exporter's textfile collector")
     options.add_extract_options(parser)
     options.add_transform_options(parser)
     options.add_load_options(parser)
@@ -61,11 +65,11 @@ def build_parser() -> Parser:
 
 
 class Process:
-    """One run of all stages; arguments: the command line that asked for it."""
+    """One run of all stages; arguments: the command line that asked for it; ending: hears how it ends."""
 
-    def __init__(self, stage: Stage, signals: Signals, arguments: Sequence[str]) -> None:
+    def __init__(self, stage: Stage, signals: Signals, arguments: Sequence[str], ending: monitor.Ending) -> None:
         self.stage, self.options, self.workspace = stage, stage.options, stage.workspace
-        self.arguments = arguments
+        self.arguments, self.ending = arguments, ending
         self.console = Console(quiet=stage.options.quiet)
         self.signals = signals
         self.runner = Runner(stage.lock_fd, self._hear, signals)
@@ -239,10 +243,12 @@ class Process:
         failed = self._told()
         content = {"exit_code": int(failed.code) if failed else 0, "what": first_line(self.what),
                    "failure": failed.lines if failed else [], "stages": [line.told() for line in self.lines],
+                   "fallbacks": self.what.get("fallbacks", []),
                    **{name: self.what.get(name, "") for name in ("dataset", "vintage", "channel", "run_id")}}
         log_listener(Event("summary", "etl_process", first_line(self.what) or "no result", content))
         if self.options.notify:
             self._notify(content)
+        self.ending.tell(content)
         if failed is None:
             return ExitCode.DONE
         log_listener(Event(FAILED, "etl_process", "\n".join(failed.lines), {"exit_code": int(failed.code)}))
@@ -303,10 +309,11 @@ def main(arguments: Sequence[str] | None = None) -> ExitCode:
     given = list(sys.argv[1:] if arguments is None else arguments)
 
     def body(stage: Stage) -> ExitCode:
-        check(stage.options)
-        signals = Signals()
-        signals.install()
-        return Process(stage, signals, given).run()
+        with monitor.Ending(stage) as ending:
+            check(stage.options)
+            signals = Signals()
+            signals.install()
+            return Process(stage, signals, given, ending).run()
 
     looking = bool({"--status", "--dry-run"} & set(given))
     return run_stage("etl_process", build_parser, look if looking else body, given, locked=not looking)
@@ -318,7 +325,7 @@ def look(stage: Stage) -> ExitCode:
     if not stage.options.status:
         print(dry_run(stage.workspace, stage.options))
         return ExitCode.DONE
-    text, whole = status(stage.workspace, stage.options.target)
+    text, whole = status(stage.workspace, stage.options.target, stage.options.format)
     print(text)
     return ExitCode.DONE if whole else ExitCode.CHECKPOINT
 

@@ -18,7 +18,7 @@ from pipeline import checkpoints, options, plan
 from pipeline.checkpoints import Meter, Part
 from pipeline.errors import CheckpointError, ExitCode, UsageError
 from pipeline.stage import Stage, finished, run_stage, started
-from questions import Asked, picture
+from questions import Asked, picture, profile
 from reports.tables import Report, rendered
 from targets import BaseTarget, open_target
 from utils import Parser, Workspace, add_common_options, utc_now
@@ -40,9 +40,12 @@ def build_parser() -> Parser:
         "  python report.py --as-of 2024-04\n"
         "  python report.py --revisions --country Nigeria\n"
         "  python report.py --compare imf-weo,worldbank-wdi\n"
-        "  python report.py --explain KOR 2024\n"))
+        "  python report.py --explain KOR 2024\n\n"
+        "With --profile any of them prints what its queries take, in the place of the answer.\n"))
     options.add_report_options(parser)
     questions.add_options(parser)
+    parser.add_argument("--profile", action="store_true", help="print what each query of the answer takes on the "
+                        "target, and by which plan, in the place of the answer")
     add_common_options(parser)
     return parser
 
@@ -61,8 +64,13 @@ def body(stage: Stage) -> ExitCode:
 
 
 def look(stage: Stage) -> ExitCode:
-    """Print the answer to a question."""
-    print(rendered(questions.answer(ask(stage, opened(stage))), stage.options.format), flush=True)
+    """Print the answer to a question, or with --profile what an answer takes."""
+    target = opened(stage)
+    if stage.options.profile:
+        profile.check(target)
+    asked = ask(stage, target)
+    report = profile.answer(asked) if stage.options.profile else questions.answer(asked)
+    print(rendered(report, stage.options.format), flush=True)
     return ExitCode.DONE
 
 
@@ -167,7 +175,7 @@ def remember(stage: Stage, meter: Meter, rows: int, left: list[Part]) -> None:
 def main(arguments: Sequence[str] | None = None) -> ExitCode:
     """Run the stage, or only look."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    looking = questions.is_asked(given)
+    looking = questions.is_asked(given) or "--profile" in given
     return run_stage("report", build_parser, look if looking else body, given, locked=not looking)
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import large
-from pipeline import checkpoints, choice
+from pipeline import checkpoints, choice, monitor
 from pipeline.checkpoints import STAGES
 from pipeline.errors import CheckpointError, WorldEconomiesError
 from pipeline.runner import Outcome
+from pipeline.secrets import redact_text
 from utils import Workspace
 
 if TYPE_CHECKING:
@@ -95,54 +97,72 @@ def dry_run(workspace: Workspace, options: argparse.Namespace) -> str:
 def _before(workspace: Workspace, stage: str) -> str:
     """Return how long the stage took in the last run that has it."""
     for run_id in checkpoints.run_ids(workspace):
-        if manifest := _read(workspace, run_id, stage):
+        if manifest := monitor.manifest_of(workspace, run_id, stage):
             return f" (took {manifest.seconds:.2f} s in run {run_id})"
     return ""
 
 
-def _read(workspace: Workspace, run_id: str, stage: str) -> checkpoints.Manifest | None:
-    """Return a manifest, None where there is none or where it is damaged."""
-    try:
-        return checkpoints.read_manifest(workspace, run_id, stage)
-    except CheckpointError:
-        return None
+def status(workspace: Workspace, target: str, form: str = "table", most: int = 10) -> tuple[str, bool]:
+    """Return the last runs with their stages and the targets, every byte of them read, and whether all is whole.
 
-
-def status(workspace: Workspace, target: str, most: int = 10) -> tuple[str, bool]:
-    """Return the last runs with their stages and the database, every byte of them read, and whether all is whole.
-
-    The picture and the page are of the current run: an older one is not damaged because they are another's by now.
+    form: "json" for programs, with all that monitors ask (pipeline/monitor.py). The picture and the page are of the
+    current run: an older one is not damaged because they are another's by now.
     """
-    runs, current = checkpoints.run_ids(workspace)[:most], checkpoints.current_run(workspace)
-    if not runs:
+    current = checkpoints.current_run(workspace)
+    runs = [_run(workspace, run_id, current) for run_id in checkpoints.run_ids(workspace)[:most]]
+    if not runs and form != "json":
         return "There is no run yet; python etl_process.py begins one.", True
-    lines = []
-    for run_id in runs:
-        state = "finished" if checkpoints.is_finished(workspace, run_id) else "unfinished"
-        lines.append(f"{run_id}  {state}{'  (current)' if run_id == current else ''}")
-        lines += [f"  {stage:<10} {_state(workspace, run_id, stage, current)}" for stage in STAGES]
+    opened = list(_opened(workspace, target))
+    states = [_target_state(each) for each in opened]
+    said = [*states, *(state for run in runs for state in run["stages"].values())]
+    whole = not any(state.startswith("damaged: ") for state in said)
+    if form == "json":
+        told = monitor.gathered(workspace, opened)
+        for each, state in zip(told["targets"], states, strict=True):
+            each["state"] = redact_text(state)
+        return json.dumps({"whole": whole, **told, "runs": runs}, ensure_ascii=False, indent=2), whole
+    lines = [line for run in runs for line in _run_lines(run)]
+    lines += _last_lines(monitor.last_run(workspace))
+    return "\n".join([*lines, *(f"{each.shown}  {state}" for each, state in zip(opened, states, strict=True))]), whole
+
+
+def _run(workspace: Workspace, run_id: str, current: str) -> dict[str, Any]:
+    """Return a run with the state of each of its stages in words."""
+    return {"run_id": run_id, "finished": checkpoints.is_finished(workspace, run_id), "current": run_id == current,
+            "stages": {stage: redact_text(_state(workspace, run_id, stage, current)) for stage in STAGES}}
+
+
+def _run_lines(run: Mapping[str, Any]) -> Iterator[str]:
+    yield (f"{run['run_id']}  {'finished' if run['finished'] else 'unfinished'}"
+           f"{'  (current)' if run['current'] else ''}")
+    yield from (f"  {stage:<10} {state}" for stage, state in run["stages"].items())
+
+
+def _last_lines(last: Mapping[str, Any]) -> Iterator[str]:
+    """Yield how the last run ended, where that is known."""
+    if last:
+        well = f"; the last to end well: {last['succeeded']}" if last.get("exit_code") and last.get("succeeded") else ""
+        yield f"last run ended {last.get('ended')} with exit {last.get('exit_code')}{well}"
+
+
+def _opened(workspace: Workspace, target: str) -> Iterator[BaseTarget]:
+    """Yield the targets that --target names, and the databases of the regions where there are any."""
+    from targets import open_targets
+
     there = [large.REGIONS] if (workspace.database.parent / large.REGIONS).is_dir() else []
     if target != large.REGIONS and (workspace.database.exists() or not there):
         there.insert(0, target)
-    lines += [line for text in there or [target] for line in _target_states(workspace, text)]
-    return "\n".join(lines), not any(" damaged: " in line for line in lines)
-
-
-def _target_states(workspace: Workspace, text: str) -> Iterator[str]:
-    """Yield a line for each target that --target names."""
-    from targets import open_targets
-
-    for opened in open_targets(text, workspace):
-        try:
-            yield f"{opened.shown}  {_target_state(opened)}"
-        except WorldEconomiesError as error:
-            yield f"{opened.shown}  not asked: {error.what}"
+    for text in there or [target]:
+        yield from open_targets(text, workspace)
 
 
 def _target_state(opened: BaseTarget) -> str:
-    if fault := opened.fault():
-        return f"damaged: {fault}; python load.py --rebuild makes it again"
-    held = opened.query("loaded", {})
+    try:
+        if fault := opened.fault():
+            return f"damaged: {fault}; python load.py --rebuild makes it again"
+        held = opened.query("loaded", {})
+    except WorldEconomiesError as error:
+        return f"not asked: {error.what}"
     return f"whole, {held[0]['batches']} batches" if held else "not there yet"
 
 

@@ -6,6 +6,7 @@
     compare.py     --compare    where datasets disagree
     explain.py     --explain    where one figure comes from
     regions.py     the picture of the databases of the regions, with --target regions
+    profile.py     --profile    what the queries of an answer take on the target, in the place of the answer
 
 A folder beside the stages and not a part of pipeline/: a question reads the database and writes nothing, no stage
 depends on one, and one that changes makes no checkpoint stale. Each of the four options has one function,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -97,6 +98,32 @@ class Picture:
     rows: Sequence[Mapping[str, Any]] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Profile:
+    """How a query went: its rows, seconds from asking to the last of them, and the target's plan, a line a step."""
+
+    rows: list[Row]
+    seconds: float
+    plan: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What a target tells of itself; None: it does not tell.
+
+    size: bytes on the disk, indexes too. unused: bytes of it that hold nothing. cache: bytes of memory set aside for
+    its pages. hits, misses: pages found there, and pages not, since the target began to count. spilled: bytes that queries
+    wrote to temporary files, counted likewise.
+    """
+
+    size: int | None = None
+    unused: int | None = None
+    cache: int | None = None
+    hits: int | None = None
+    misses: int | None = None
+    spilled: int | None = None
+
+
 class BaseTarget(ABC):
     """What every target is; used as a context manager, and everything done inside becomes visible at its end.
 
@@ -152,6 +179,17 @@ class BaseTarget(ABC):
     def rows(self, name: str, parameters: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
         """Yield the rows of sql/queries/NAME.sql one by one, values in the order of its columns, for large results."""
         yield from (tuple(row.values()) for row in self.query(name, parameters))
+
+    def profile(self, name: str, parameters: Mapping[str, Any], *, plan: bool = True) -> Profile:
+        """Run a query as query() does, timed; with `plan` a target that can tells how it finds the rows."""
+        begun = time.perf_counter()
+        rows = self.query(name, parameters)
+        return Profile(rows, time.perf_counter() - begun)
+
+    def measures(self) -> Measures:
+        """Return what it tells of its size and memory: of a target with history what sql/queries/measures.sql asks."""
+        rows = self.query("measures", {}) if self.history else []
+        return Measures(**rows[0]) if rows else Measures()
 
     def fault(self, most: int = 0) -> str:
         """Return "" for a target that is whole, else what is wrong with it; reads all of it, up to `most` bytes."""

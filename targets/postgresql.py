@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import count, groupby
@@ -21,7 +22,7 @@ from history.ranges import Range
 from pipeline.errors import GateError, TargetRefused, TargetUnreachable, UsageError
 from pipeline.secrets import redacted
 from rules.identity import Country
-from targets import BaseTarget, Batch, Counts, Picture, Row, _sql
+from targets import BaseTarget, Batch, Counts, Picture, Profile, Row, _sql
 from targets._publish import publish
 from utils import Workspace, utc_now
 
@@ -298,6 +299,20 @@ class Target(BaseTarget):
                                                                 dict(parameters))
                 with psycopg.ServerCursor(connection, "rows") as cursor:
                     yield from cursor.execute(text)
+
+    def profile(self, name: str, parameters: Mapping[str, Any], *, plan: bool = True) -> Profile:
+        """Run a query as query() does, timed without connecting, and with `plan` again, explained with its buffers."""
+        text = _sql.pyformat(_sql.query(name, DIALECT))
+        with self._reading(name) as connection, self._named():
+            if connection is None:
+                return Profile([], 0.0)
+            begun = time.perf_counter()
+            cursor = connection.execute(text, dict(parameters))
+            names = [column.name for column in cursor.description or ()]
+            rows = [dict(zip(names, row, strict=True)) for row in cursor]
+            seconds = time.perf_counter() - begun
+            told = connection.execute(f"EXPLAIN (ANALYZE, BUFFERS) {text}", dict(parameters)) if plan else ()
+            return Profile(rows, seconds, [str(row[0]) for row in told])
 
     @contextlib.contextmanager
     def _reading(self, name: str) -> Iterator[psycopg.Connection[Any] | None]:

@@ -16,7 +16,7 @@ from typing import Any
 from history.model import Vintage
 from pipeline.errors import TargetRefused, WorldEconomiesError
 from rules.identity import REGIONS, Country
-from targets import BaseTarget, Batch, Counts, Picture, Row, _exchange
+from targets import BaseTarget, Batch, Counts, Measures, Picture, Row, _exchange
 from targets._regional import (
     FILES,
     SAFE,
@@ -160,6 +160,10 @@ class Target(BaseTarget):
     def fault(self, most: int = 0) -> str:
         """Return "" for six databases that are whole and of one run; those above `most` bytes are not read through."""
         return (self._fault_or_none(most) or "") if self.place.exists() else ""
+
+    def measures(self) -> Measures:
+        """Return the size of the six databases; what of it is unused they do not tell together."""
+        return Measures(size=sum(path.stat().st_size for name in FILES if (path := self.place / name).is_file()))
 
     def _fault_or_none(self, most: int = 1) -> str | None:
         """Return what is wrong, None for nothing; without `most` no database is read through."""

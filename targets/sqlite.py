@@ -12,7 +12,7 @@ import os
 import sqlite3
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from history.merge import HeldSeries, Series
 from history.ranges import Range
 from pipeline.errors import DiskFull, TargetRefused, TargetUnreachable, UsageError
 from rules.identity import Country
-from targets import BaseTarget, Batch, Counts, Picture, Row, _schema, _sql
+from targets import BaseTarget, Batch, Counts, Picture, Profile, Row, _schema, _sql
 from targets._publish import publish
 from utils import Workspace, disk_full_named, fsync_folder, utc_now
 
@@ -300,6 +300,17 @@ class Target(BaseTarget):
             if _version(connection) >= _schema.newest():
                 yield from connection.execute(text, dict(parameters))
 
+    def profile(self, name: str, parameters: Mapping[str, Any], *, plan: bool = True) -> Profile:
+        """Run a query as query() does, timed, opening the file included; the plan is that of EXPLAIN QUERY PLAN."""
+        found = super().profile(name, parameters)
+        if not plan or not self._exists():
+            return found
+        with self._named(), contextlib.closing(self._read_only()) as connection:
+            if _version(connection) < _schema.newest():
+                return found
+            steps = connection.execute(f"EXPLAIN QUERY PLAN {_sql.query(name)}", dict(parameters)).fetchall()
+        return replace(found, plan=_indented(steps))
+
 
 def _path_of(url: str) -> str:
     """Return the file of sqlite:///FILE, which is relative to the workspace unless FILE begins with a slash."""
@@ -333,3 +344,13 @@ def _rows(connection: sqlite3.Connection, text: str, parameters: Mapping[str, An
     cursor = connection.execute(text, dict(parameters))
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor]
+
+
+def _indented(steps: Iterable[tuple[int, int, int, str]]) -> list[str]:
+    """Return a plan as lines; steps: number, the number of the step it is part of, nothing, and its words."""
+    depth = {0: -1}
+    lines = []
+    for number, within, _, words in steps:
+        depth[number] = depth.get(within, -1) + 1
+        lines.append("  " * depth[number] + words)
+    return lines
