@@ -32,7 +32,7 @@ from utils import atomic_file, disk_full_named, full_disk
 MANIFEST = "manifest.json"
 LOCK = ".lock"
 SAFE = "the lake is as it was"
-AGAIN = "python load.py"
+AGAIN = ""  # the command that met it, whichever it was
 WAIT = 5.0  # seconds for another program that writes
 CONNECT, ANSWER, TRIES = 5.0, 60.0, 3  # seconds to connect, and without a byte of an answer; how often a request is sent
 CHUNK = 1 << 20  # bytes copied at once

@@ -15,6 +15,7 @@ import contextlib
 import hashlib
 import io
 import secrets
+import shlex
 import sqlite3
 import tempfile
 import weakref
@@ -33,7 +34,6 @@ from utils import Workspace, utc_now
 KEPT = timedelta(days=1)  # how long files stay that no manifest names, and those of an earlier manifest
 YOUNG = timedelta(hours=12)  # a file that no manifest names is taken up to then: no other load removes it meanwhile
 CACHE_KIB = 64_000  # of the working copy in memory, before it goes to the disk
-REBUILD = "python load.py --rebuild"
 
 
 class _Damaged(TargetRefused):
@@ -56,6 +56,7 @@ class Target(sqlite.Target):
         self.path = Path(tempfile.gettempdir())  # where a full disk would be met
         self.lake = lake_of(url, workspace.root)
         self.shown = redacted(url)
+        self._rebuilding = f"python load.py --rebuild --target {shlex.quote(self.shown)}"
         self._stack = contextlib.ExitStack()
         self._seen, self._before = Seen(), Manifest()
         self._looked: tuple[str, sqlite3.Connection] | None = None  # the mark of a manifest, and its tables
@@ -106,7 +107,7 @@ class Target(sqlite.Target):
             return Manifest()
 
     def _damaged(self, name: str, fault: str) -> _Damaged:
-        return _Damaged(f"{name} of the lake {fault}", where=self.lake.where(name), next_command=REBUILD,
+        return _Damaged(f"{name} of the lake {fault}", where=self.lake.where(name), next_command=self._rebuilding,
                         safe="nothing was changed; the clean records of all loads are kept in the workspace")
 
     def _filled(self, known: Manifest) -> sqlite3.Connection:
@@ -153,11 +154,11 @@ class Target(sqlite.Target):
         with self._named():
             if broken := self._db.execute("PRAGMA foreign_key_check").fetchone():
                 raise TargetRefused(f"The new tables fail their integrity check: {tuple(broken)}", where=self.shown,
-                                    safe=SAFE, next_command=REBUILD)
+                                    safe=SAFE, next_command=self._rebuilding)
             for name, text in _sql.checks().items():
                 if found := self._db.execute(text).fetchmany(3):
                     raise GateError(f"The check {name} fails after the load: {'; '.join(map(str, found))}",
-                                    where=self.shown, safe=SAFE, next_command=REBUILD)
+                                    where=self.shown, safe=SAFE, next_command=self._rebuilding)
 
     def _written(self) -> Manifest:
         """Write the tables that changed, and return what is to count. Nobody sees them yet."""
