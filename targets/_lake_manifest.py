@@ -66,12 +66,10 @@ class Manifest:
 
 
 def parsed(data: bytes, where: str) -> Manifest:
-    """Return the manifest in these bytes, an empty one in none.
+    """Return the manifest in these bytes.
 
     Raises ValueError for a damaged one, TargetRefused for one of another program or of a later version of ours.
     """
-    if not data:
-        return Manifest()
     told = json.loads(data)  # JSONDecodeError and UnicodeDecodeError are ValueErrors
     if not isinstance(told, dict) or told.get("format") != FORMAT:
         raise TargetRefused("The manifest there is of another program", where=where, safe=SAFE,

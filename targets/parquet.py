@@ -91,7 +91,9 @@ class Target(sqlite.Target):
         self._stack.close()
 
     def _known(self, seen: Seen) -> Manifest:
-        """Return what a manifest says. Raises _Damaged, TargetRefused."""
+        """Return what a manifest says, nothing where there is none. Raises _Damaged, TargetRefused."""
+        if not seen.mark:
+            return Manifest()
         try:
             return _lake_manifest.parsed(seen.data, self.lake.where(MANIFEST))
         except ValueError as error:
@@ -246,7 +248,7 @@ class Target(sqlite.Target):
         """Return the tables as the manifest has them now, None where there is none, or one of an older schema."""
         seen = self.lake.manifest()
         known = self._known(seen)
-        if not seen.data or (name != "schema" and known.schema < _schema.newest()):
+        if not seen.mark or (name != "schema" and known.schema < _schema.newest()):
             return None
         return self._look(seen, known)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +14,12 @@ from typing import Any
 from pipeline.countries import load_identity
 from targets import Batch, Counts
 from targets.parquet import Target
-from tests.orchestra import VOLATILE
-from tests.project import sql
+from tests.history_db import batch, gdp
+from tests.orchestra import VOLATILE, etl, table_options, write_table
+from tests.project import run, sql
 from utils import Workspace
 
+LAKE = "parquet:lake"
 # Every table and view of the star, with the columns that its rows are sorted by.
 STAR = {
     "dim_country": "iso3", "dim_vintage": "dataset, label, updated",
@@ -24,6 +27,7 @@ STAR = {
     "fact_gdp": "dataset, indicator, iso3, year, from_vintage",
     "fact_revision": "dataset, indicator, iso3, year, vintage", "fact_region": "dataset, vintage, year, region",
     "etl_batch": "batch_id", "etl_load": "run_id, batch_id", "Countries_by_GDP": "ISO3", "picture": "id"}
+Done = subprocess.CompletedProcess[str]
 Rows = dict[str, list[tuple[Any, ...]]]
 
 
@@ -82,3 +86,39 @@ def in_sqlite(workspace: Path) -> Rows:
         columns = ", ".join(f'"{column}"' for (column,) in told if column not in VOLATILE)
         found[name] = sql(workspace, f"SELECT {columns} FROM {name} ORDER BY {key}")
     return found
+
+
+# --- workspaces -----------------------------------------------------------------------------------------------------
+
+
+def two() -> list[Batch]:
+    """Return two vintages and a part of a third: a figure revised, one withdrawn, a forecast come true, one economy known in part."""
+    return [batch("2024-04", gdp({"NGA": {2022: "477.376 a", 2024: "252.738 f"}, "USA": {2022: "25744.1 a"}})),
+            batch("2024-10", gdp({"NGA": {2022: "476.468 a", 2024: "252.738 a"}})),
+            batch("2025-04", gdp({"JPN": {2022: "4262.1"}}), complete=False, channel="table")]
+
+
+def interrupted(*_: Any) -> None:
+    """Stand in for what is interrupted at its beginning."""
+    raise KeyboardInterrupt
+
+
+def half_loaded(folder: Path) -> tuple[Path, Rows, Rows]:
+    """Make a workspace with one vintage in the lake and two more clean; returns it, what is there, what will be."""
+    workspace = folder / "workspace"
+    one, both = write_table(folder / "one.csv", vintages=("2024-10",)), write_table(folder / "two.csv", first=910)
+    assert etl(one, workspace, "--target", LAKE, "--no-html", "--no-csv").returncode == 0
+    for script in ("extract.py", "transform.py"):
+        done = run(script, *(table_options(both) if script == "extract.py" else ()), workspace=workspace)
+        assert done.returncode == 0, done.stderr
+    after = Path(shutil.copytree(workspace, folder / "after"))
+    assert load(after).returncode == 0
+    return workspace, in_folder(workspace / "lake"), in_folder(after / "lake")
+
+
+def load(workspace: Path, *more: str, target: str = LAKE, env: dict[str, str] | None = None) -> Done:
+    """Run load.py on a lake."""
+    done = run("load.py", "--target", target, *more, workspace=workspace, env=env)
+    assert "Traceback" not in done.stderr
+    return done
+

@@ -1,17 +1,13 @@
-"""A lake of Parquet files as a target: the same tables as SQLite's, whole at every instant, each fault in words."""
+"""A lake of Parquet files as a target: the same tables as SQLite's, files put once, two writers, leftovers."""
 
 from __future__ import annotations
 
 import json
 import os
-import random
 import shutil
 import time
-from collections.abc import Iterator
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,29 +16,17 @@ pytest.importorskip("pyarrow", reason="the group `warehouse` is not installed")
 import pyarrow.parquet as pq
 
 import targets
-from pipeline.errors import TargetRefused, TargetUnreachable, UsageError
-from targets import Batch, _lake, parquet
+from pipeline.errors import TargetUnreachable, UsageError
+from targets import _lake
 from targets._address import parsed
-from targets._lake import FolderLake, ObjectLake, Seen
+from targets._lake import FolderLake
 from targets.parquet import Target
 from tests import history_db
 from tests.history_db import batch, gdp
-from tests.lakes import Rows, files, held, in_folder, in_sqlite, manifest, named, publish
-from tests.object_store import BUCKET, SECRET, ObjectStore, object_store
-from tests.orchestra import environment, etl, half_written, table_options, tree, write_table
+from tests.lakes import LAKE, files, in_folder, in_sqlite, interrupted, manifest, named, publish, two
+from tests.orchestra import etl, half_written, tree
 from tests.project import PROJECT, run, sql
 from utils import Workspace
-
-LAKE = "parquet:lake"
-DAY = 24 * 3600
-SEED = 20_261_121
-
-
-def two() -> list[Batch]:
-    """Two vintages: a figure revised, one withdrawn, a forecast come true, one economy known in part."""
-    return [batch("2024-04", gdp({"NGA": {2022: "477.376 a", 2024: "252.738 f"}, "USA": {2022: "25744.1 a"}})),
-            batch("2024-10", gdp({"NGA": {2022: "476.468 a", 2024: "252.738 a"}})),
-            batch("2025-04", gdp({"JPN": {2022: "4262.1"}}), complete=False, channel="table")]
 
 
 @pytest.fixture
@@ -177,10 +161,6 @@ def test_staged_twice_and_loaded_twice_are_told_apart(tmp_path: Path, monkeypatc
     assert len(twice["etl_load"]) == 2 and len(twice["etl_batch"]) == 1
 
 
-def interrupted(*_: Any) -> None:
-    raise KeyboardInterrupt
-
-
 # --- files that no manifest names -----------------------------------------------------------------------------------
 
 
@@ -232,74 +212,6 @@ def test_half_a_file_of_a_killed_writer_goes_at_once(lake: Path) -> None:
     publish(lake.parent, LAKE, two()[:1])
     assert half_written(lake) == []
 
-
-# --- killed ---------------------------------------------------------------------------------------------------------
-
-WRITES = 80  # how often load.py writes at most: opened for writing, synced or renamed
-
-
-@pytest.fixture(scope="module")
-def halfway(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Rows, Rows]:
-    """A workspace with one vintage in the lake and two clean, what is in the lake, and what will be."""
-    folder = tmp_path_factory.mktemp("halfway")
-    workspace = folder / "workspace"
-    one, both = write_table(folder / "one.csv", vintages=("2024-10",)), write_table(folder / "two.csv", first=910)
-    assert etl(one, workspace, "--target", LAKE, "--no-html", "--no-csv").returncode == 0
-    for script in ("extract.py", "transform.py"):
-        done = run(script, *(table_options(both) if script == "extract.py" else ()), workspace=workspace)
-        assert done.returncode == 0, done.stderr
-    after = Path(shutil.copytree(workspace, folder / "after"))
-    assert load(after).returncode == 0
-    return workspace, in_folder(workspace / "lake"), in_folder(after / "lake")
-
-
-def load(workspace: Path, *more: str, target: str = LAKE, env: dict[str, str] | None = None) -> Any:
-    done = run("load.py", "--target", target, *more, workspace=workspace, env=env)
-    assert "Traceback" not in done.stderr
-    return done
-
-
-def killed(halfway: tuple[Path, Rows, Rows], workspace: Path, at: int) -> str:
-    """Kill a load at a write; returns "old" or "new" as the lake is then, and sees that a second load ends well."""
-    source, old, new = halfway
-    shutil.copytree(source, workspace)
-    assert old != new
-    run("load.py", "--target", LAKE, workspace=workspace,
-        env=environment({"script": "load.py", "act": "kill", "at": str(at)}))
-    found = in_folder(workspace / "lake")
-    assert found in (old, new)
-    state = "old" if found == old else "new"
-    assert load(workspace).returncode == 0
-    assert in_folder(workspace / "lake") == new
-    assert half_written(workspace) == []
-    return state
-
-
-def test_a_killed_load_leaves_the_old_state_or_the_new_one(halfway: tuple[Path, Rows, Rows], tmp_path: Path) -> None:
-    dice = random.Random(SEED)
-    states = [killed(halfway, tmp_path / str(at), at) for at in (*sorted(dice.sample(range(1, WRITES), 6)),)]
-    assert "old" in states
-
-
-@pytest.mark.chaos
-def test_a_load_killed_at_every_write(halfway: tuple[Path, Rows, Rows], tmp_path: Path) -> None:
-    states = [killed(halfway, tmp_path / str(at), at) for at in range(1, WRITES)]
-    assert states == sorted(states, reverse=True)  # once new, never old again
-    assert set(states) == {"old", "new"}
-
-
-def test_a_full_disk_leaves_the_old_state(halfway: tuple[Path, Rows, Rows], tmp_path: Path) -> None:
-    source, old, new = halfway
-    for at in (12, 30):
-        workspace = Path(shutil.copytree(source, tmp_path / str(at)))
-        done = load(workspace, env=environment({"script": "load.py", "act": "full", "at": str(at)}))
-        assert done.returncode == 8, done.stderr
-        assert "disk is full" in done.stderr
-        assert in_folder(workspace / "lake") == old and half_written(workspace) == []
-        assert load(workspace).returncode == 0
-        assert in_folder(workspace / "lake") == new
-
-
 # --- two writers ----------------------------------------------------------------------------------------------------
 
 
@@ -340,168 +252,6 @@ def test_a_load_that_fails_publishes_nothing(lake: Path) -> None:
     assert tree(lake) == before
 
 
-# --- what is refused ------------------------------------------------------------------------------------------------
-
-
-def flipped(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
-
-
-def cut(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-100])
-
-
-@pytest.mark.parametrize("table_name", ["fact_gdp", "fact_region"])
-@pytest.mark.parametrize(("harm", "told"), [(flipped, "is damaged"), (cut, "is damaged"), (Path.unlink, "is missing")])
-def test_a_damaged_file_is_named_and_a_rebuild_mends_it(halfway: tuple[Path, Rows, Rows], tmp_path: Path, harm: Any,
-                                                        told: str, table_name: str) -> None:
-    workspace = Path(shutil.copytree(halfway[0], tmp_path / "workspace"))
-    lake = workspace / "lake"
-    name = named(lake)[table_name]
-    harm(lake / name)
-    before = tree(lake)
-    for script in ("load.py", "report.py"):
-        done = run(script, "--target", LAKE, workspace=workspace)
-        assert done.returncode == 6, done.stderr
-        assert f"{name} of the lake {told}" in done.stderr and str(lake / name) in done.stderr
-        assert "safe:  nothing was changed" in done.stderr and f"--rebuild --target {LAKE}" in done.stderr
-    assert tree(lake) == before
-    assert told in Target(Workspace(workspace), url=LAKE).fault()
-    assert load(workspace, "--rebuild").returncode == 0
-    assert in_folder(lake) == halfway[2]
-    assert Target(Workspace(workspace), url=LAKE).fault() == ""
-
-
-def test_a_rebuild_of_a_whole_lake_is_the_same(halfway: tuple[Path, Rows, Rows], tmp_path: Path) -> None:
-    workspace = Path(shutil.copytree(halfway[0], tmp_path / "workspace"))
-    assert load(workspace).returncode == 0
-    names = named(workspace / "lake")
-    assert load(workspace, "--rebuild").returncode == 0
-    assert in_folder(workspace / "lake") == halfway[2]
-    assert {table for table, name in named(workspace / "lake").items() if names[table] != name} <= {"etl_load"}
-
-
-def test_a_manifest_of_another_program_is_left_alone(halfway: tuple[Path, Rows, Rows], tmp_path: Path) -> None:
-    workspace = Path(shutil.copytree(halfway[0], tmp_path / "workspace"))
-    (workspace / "lake" / "manifest.json").write_text('{"entries": [{"url": "s3://b/k"}]}')
-    before = tree(workspace / "lake")
-    for more in ((), ("--rebuild",)):
-        done = load(workspace, *more)
-        assert done.returncode == 6, done.stderr
-        assert "The manifest there is of another program" in done.stderr
-        assert "--target parquet:DIR" in done.stderr
-    assert tree(workspace / "lake") == before
-
-
-@pytest.mark.parametrize("text", ["", "{", '{"format": "world-economies-lake"}', '{"format": "world-economies-lake", '
-                                  '"format_version": 1, "schema": 2, "batches": {}, "left": {}, "tables": {"a": {"file": '
-                                  '"../a-0123456789abcdef.parquet", "bytes": 1, "sha256": "", "rows": 1, "columns": {}, '
-                                  '"key": []}}}'])
-def test_a_damaged_manifest_is_named_and_a_rebuild_keeps_it_beside(halfway: tuple[Path, Rows, Rows], tmp_path: Path,
-                                                                   text: str) -> None:
-    workspace = Path(shutil.copytree(halfway[0], tmp_path / "workspace"))
-    lake = workspace / "lake"
-    (lake / "manifest.json").write_text(text)
-    done = load(workspace)
-    assert done.returncode == 6, done.stderr
-    assert "manifest.json of the lake cannot be read" in done.stderr and "--rebuild" in done.stderr
-    done = load(workspace, "--rebuild")
-    assert done.returncode == 0, done.stderr
-    assert in_folder(lake) == halfway[2]
-    assert [path.read_text() for path in lake.glob("manifest.damaged-*.json")] == [text]
-
-
-@pytest.mark.parametrize(("name", "number", "told"), [
-    ("schema", 99, "The lake has schema 99, this program knows 2"),
-    ("format_version", 7, "The form of the lake has schema 7, this program knows 1")])
-def test_a_newer_lake_is_left_alone(halfway: tuple[Path, Rows, Rows], tmp_path: Path, name: str, number: int, told: str
-                                    ) -> None:
-    workspace = Path(shutil.copytree(halfway[0], tmp_path / "workspace"))
-    lake = workspace / "lake"
-    (lake / "manifest.json").write_text(json.dumps(manifest(lake) | {name: number}))
-    before = tree(lake)
-    for script, more in (("load.py", ()), ("load.py", ("--rebuild",)), ("report.py", ())):
-        done = run(script, "--target", LAKE, *more, workspace=workspace)
-        assert done.returncode == 6, done.stderr
-        assert told in done.stderr and "update World Economies" in done.stderr
-    assert tree(lake) == before
-
-
-def test_a_file_of_other_columns_or_with_a_row_twice_is_refused(lake: Path) -> None:
-    import pyarrow as pa
-
-    path = lake / named(lake)["dim_vintage"]
-    whole = pq.read_table(path)
-    for table, told in ((whole.rename_columns(["dataset", "label", "updated", "published", "dating", "x"]), "columns"),
-                        (pa.concat_tables([whole, whole]), "UNIQUE")):
-        pq.write_table(table, path)
-        agreed(lake, "dim_vintage", table.num_rows)
-        with pytest.raises(TargetRefused, match=told):
-            Target(Workspace(lake.parent), url=LAKE).query("loaded", {})
-
-
-def agreed(lake: Path, table: str, rows: int) -> None:
-    """Let the manifest say what lies there."""
-    from utils import sha256_file
-
-    told = manifest(lake)
-    path = lake / told["tables"][table]["file"]
-    told["tables"][table] |= {"bytes": path.stat().st_size, "sha256": sha256_file(path), "rows": rows}
-    (lake / "manifest.json").write_text(json.dumps(told))
-
-
-def test_a_manifest_that_names_fewer_tables_or_rows_is_refused(lake: Path) -> None:
-    told = manifest(lake)
-    (lake / "manifest.json").write_text(json.dumps(told | {"tables": {
-        name: each for name, each in told["tables"].items() if name != "dim_scope"}}))
-    with pytest.raises(TargetRefused, match="names no file of dim_scope"):
-        Target(Workspace(lake.parent), url=LAKE).query("loaded", {})
-    (lake / "manifest.json").write_text(json.dumps(told))
-    agreed(lake, "fact_gdp", 1)
-    with pytest.raises(TargetRefused, match="4 rows, and not the 1 that the manifest names"):
-        Target(Workspace(lake.parent), url=LAKE).query("loaded", {})
-
-
-def test_a_check_that_fails_stops_the_publish(lake: Path) -> None:
-    from pipeline.errors import GateError
-
-    before = tree(lake)
-    with pytest.raises(GateError, match="countries_covered"), Target(Workspace(lake.parent), url=LAKE) as target:
-        target._db.execute("UPDATE dim_country SET region = '' WHERE iso3 = 'FRA'")
-    assert tree(lake) == before
-
-
-def test_a_lake_of_an_older_schema_is_brought_up_to_date(tmp_path: Path) -> None:
-    from contextlib import closing
-
-    from targets import _parquet
-    from utils import sha256_file
-
-    lake, tables = tmp_path / "lake", {}
-    lake.mkdir()
-    database = history_db.Database(tmp_path / "old", schema=1)
-    import sqlite3
-
-    with closing(sqlite3.connect(database.path)) as connection:
-        for table in _parquet.tables(connection):
-            path = lake / f"{table.name}-{'0' * 16}.parquet"
-            with path.open("wb") as stream:
-                rows = _parquet.write(connection, table, stream)
-            tables[table.name] = {"file": path.name, "bytes": path.stat().st_size, "sha256": sha256_file(path), "rows": rows,
-                                  "columns": {column.name: column.type for column in table.columns}, "key": table.key}
-    (lake / "manifest.json").write_text(json.dumps({"format": "world-economies-lake", "format_version": 1, "schema": 1,
-                                                    "tables": tables, "batches": {}, "left": {}}))
-    target = Target(Workspace(tmp_path), url=LAKE)
-    assert target.query("schema", {}) == [{"version": 1}]
-    assert target.query("loaded", {}) == []
-    publish(tmp_path, LAKE, two())
-    history_db.publish(tmp_path, two())
-    assert manifest(lake)["schema"] == 2
-    assert in_folder(lake) == in_sqlite(tmp_path)
-
-
 # --- addresses ------------------------------------------------------------------------------------------------------
 
 
@@ -525,176 +275,6 @@ def test_where_an_address_leads(text: str, where: str, tmp_path: Path) -> None:
 def test_addresses_that_are_none(text: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         targets.open_target(text, Workspace(tmp_path))
-
-
-def test_a_folder_that_is_a_file_is_refused(table: Path, tmp_path: Path) -> None:
-    (tmp_path / "lake").write_text("x")
-    done = etl(table, tmp_path, "--target", LAKE, "--stage-retries", "0")
-    assert done.returncode == 6, done.stderr
-    assert "The lake cannot be read or written" in done.stderr and "Traceback" not in done.stderr
-
-
-# --- an object store ------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[ObjectStore]:
-    if missing := [name for name in ("moto", "flask", "flask_cors", "boto3") if find_spec(name) is None]:
-        pytest.skip(f"the store of the tests is not installed: {', '.join(missing)}")
-    with object_store() as store:
-        yield store
-
-
-@pytest.fixture
-def store(running: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
-    """The store, known to this process too."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    for name, value in running.env.items():
-        monkeypatch.setenv(name, value)
-    return running
-
-
-def in_store(store: ObjectStore, prefix: str) -> Rows:
-    return held(lambda name: store.get(f"{prefix}/{name}")) if f"{prefix}/manifest.json" in store.keys(prefix) else {}
-
-
-def test_the_store_holds_the_same_as_the_folder(store: ObjectStore, table: Path, tmp_path: Path) -> None:
-    target = f"s3://{BUCKET}/whole/lake"
-    done = etl(table, tmp_path, "--target", f"{target},{LAKE}", env=store.env)
-    assert done.returncode == 0, done.stderr
-    assert SECRET not in done.stdout + done.stderr + "".join(p.read_text() for p in (tmp_path / "log").rglob("*.txt"))
-    assert in_store(store, "whole/lake") == in_folder(tmp_path / "lake")
-    assert set(store.keys("whole")) - {"whole/lake/manifest.json"} == {
-        f"whole/lake/{told['file']}" for told in json.loads(store.get("whole/lake/manifest.json"))["tables"].values()}
-    told = [run("report.py", "--format", "json", "--no-html", "--no-csv", "--target", each, workspace=tmp_path,
-                env=store.env).stdout for each in (target, LAKE)]
-    assert told[0] == told[1] and "USA" in told[0]
-    again = etl(table, tmp_path, "--target", f"{target},{LAKE}", env=store.env)
-    assert (again.returncode, again.stderr.count("skipped")) == (0, 3), again.stderr
-
-
-def test_an_object_is_put_once(store: ObjectStore, tmp_path: Path) -> None:
-    import io
-
-    lake = ObjectLake(BUCKET, "once")
-    assert lake.put("a.parquet", io.BytesIO(b"first"))
-    assert not lake.put("a.parquet", io.BytesIO(b"second"))
-    assert store.get("once/a.parquet") == b"first"
-
-
-def test_a_manifest_is_replaced_by_who_saw_it_only(store: ObjectStore) -> None:
-    lake = ObjectLake(BUCKET, "replace")
-    lake.replace(b"one", Seen())
-    with pytest.raises(TargetUnreachable, match="meanwhile"):
-        lake.replace(b"two", Seen())
-    seen = lake.manifest()
-    lake.replace(b"three", seen)
-    with pytest.raises(TargetUnreachable, match="meanwhile"):
-        lake.replace(b"four", seen)
-    assert store.get("replace/manifest.json") == b"three"
-    lake.replace(b"three", seen)  # sent again, since the answer was lost: its own success
-    store.client.delete_object(Bucket=BUCKET, Key="replace/manifest.json")
-    with pytest.raises(TargetUnreachable, match="meanwhile"):
-        lake.replace(b"five", seen)
-
-
-def test_of_two_writers_in_a_store_one_wins_and_the_other_comes_again(store: ObjectStore, tmp_path: Path) -> None:
-    url = f"s3://{BUCKET}/two"
-    first, second, third = two()
-    publish(tmp_path, url, [first])
-    one, other = (Target(Workspace(tmp_path), url=url) for _ in range(2))
-    with one:
-        one.publish([second])
-        with other:
-            other.publish([third])
-        with pytest.raises(TargetUnreachable, match="Another load has published"):
-            one.__exit__(None, None, None)
-    publish(tmp_path, LAKE, [first])
-    publish(tmp_path, LAKE, [third])
-    assert_same_but_runs(in_store(store, "two"), in_folder(tmp_path / "lake"))
-    publish(tmp_path, url, [second])
-    publish(tmp_path, LAKE, [second])
-    assert_same_but_runs(in_store(store, "two"), in_folder(tmp_path / "lake"))
-
-
-def assert_same_but_runs(found: Rows, expected: Rows) -> None:
-    assert {name: rows for name, rows in found.items() if name != "etl_load"} == {
-        name: rows for name, rows in expected.items() if name != "etl_load"}
-
-
-def test_leftovers_in_a_store_go_too(store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from datetime import timedelta
-
-    url, left = f"s3://{BUCKET}/leftovers", f"leftovers/fact_gdp-{'c' * 16}.parquet"
-    store.put(left, b"x")
-    store.put("leftovers/notes.txt", b"x")
-    store.put(f"leftovers/deeper/fact_gdp-{'c' * 16}.parquet", b"x")
-    publish(tmp_path, url, two()[:1])
-    assert left in store.keys("leftovers/")
-    monkeypatch.setattr(parquet, "KEPT", timedelta(seconds=-60))
-    publish(tmp_path, url, two()[1:])
-    told = json.loads(store.get("leftovers/manifest.json"))
-    assert set(store.keys("leftovers/")) == {"leftovers/manifest.json", "leftovers/notes.txt",
-                                             f"leftovers/deeper/fact_gdp-{'c' * 16}.parquet",
-                                             *(f"leftovers/{each['file']}" for each in told["tables"].values())}
-
-
-def test_a_load_into_a_store_killed_anywhere(store: ObjectStore, halfway: tuple[Path, Rows, Rows], tmp_path: Path) -> None:
-    source, _, new = halfway
-    target = f"s3://{BUCKET}/killed"
-    workspace = Path(shutil.copytree(source, tmp_path / "workspace"))
-    seen = []
-    for at in (6, 10, 14, 16, 18, 20):
-        run("load.py", "--target", target, workspace=workspace,
-            env=store.env | environment({"script": "load.py", "act": "kill", "at": str(at)}))
-        found = in_store(store, "killed")
-        assert found in ({}, new)
-        seen.append(bool(store.keys("killed/")) and not found)
-    assert any(seen)  # files, and no manifest
-    assert load(workspace, target=target, env=store.env).returncode == 0
-    assert in_store(store, "killed") == new
-
-
-def test_damage_in_a_store_is_named(store: ObjectStore, tmp_path: Path) -> None:
-    url = f"s3://{BUCKET}/damage"
-    publish(tmp_path, url, two())
-    name = json.loads(store.get("damage/manifest.json"))["tables"]["fact_gdp"]["file"]
-    store.put(f"damage/{name}", store.get(f"damage/{name}")[:-1])
-    assert "is damaged" in Target(Workspace(tmp_path), url=url).fault()
-    store.client.delete_object(Bucket=BUCKET, Key=f"damage/{name}")
-    with pytest.raises(TargetRefused, match="is missing") as caught:
-        publish(tmp_path, url, two())
-    assert caught.value.where == f"s3://{BUCKET}/damage/{name}"
-    assert caught.value.next_command == f"python load.py --rebuild --target {url}"
-
-
-def refused(table: Path, workspace: Path, target: str, env: dict[str, str]) -> str:
-    done = etl(table, workspace, "--target", target, "--stage-retries", "0", env=env)
-    assert done.returncode == 6, done.stderr
-    assert "Traceback" not in done.stderr and SECRET not in done.stderr
-    return done.stderr
-
-
-def test_a_store_that_refuses_or_is_away(store: ObjectStore, table: Path, tmp_path: Path) -> None:
-    assert "NoSuchBucket" in refused(table, tmp_path, "s3://nowhere/lake", store.env)
-    with store.closed():
-        assert "InvalidAccessKeyId" in refused(table, tmp_path, f"s3://{BUCKET}/closed", store.env)
-    away = store.env | {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
-    assert "does not answer" in refused(table, tmp_path, f"s3://{BUCKET}/away", away)
-    nobody = {"AWS_ENDPOINT_URL": store.address, "AWS_EC2_METADATA_DISABLED": "true", "HOME": str(tmp_path),
-              "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
-    assert "credentials" in refused(table, tmp_path, f"s3://{BUCKET}/nobody", nobody)
-
-
-def test_without_boto3_the_next_command_installs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
-    monkeypatch.setitem(sys.modules, "boto3", None)
-    with pytest.raises(UsageError, match="needs boto3") as caught:
-        Target(Workspace(tmp_path), url="s3://bucket/prefix").query("loaded", {})
-    assert ".[warehouse]" in caught.value.next_command
-
 
 # --- read by others -------------------------------------------------------------------------------------------------
 
