@@ -1,7 +1,7 @@
 """Where the files of a lake lie: a folder of this machine, or a prefix of an object store; what both do with them.
 
-Files are put once and never changed: put() says False where one of the name is there already. The manifest says which of
-them count. replace() puts another in its place in one step, and only for who has seen the one before it: of two that
+Files are put once and never changed: put() says False where one of the name is there already. The manifest says which
+of them count. replace() puts another in its place in one step, and only for who has seen the one before it: of two that
 write at once the second is refused, whatever it was doing. In a folder that is a lock and a rename, in a store the
 conditions If-None-Match and If-Match of a PUT.
 """
@@ -34,7 +34,7 @@ LOCK = ".lock"
 SAFE = "the lake is as it was"
 AGAIN = ""  # the command that met it, whichever it was
 WAIT = 5.0  # seconds for another program that writes
-CONNECT, ANSWER, TRIES = 5.0, 60.0, 3  # seconds to connect, and without a byte of an answer; how often a request is sent
+CONNECT, ANSWER, TRIES = 5.0, 60.0, 3  # seconds to connect, and without a byte; requests sent
 CHUNK = 1 << 20  # bytes copied at once
 _CHANGED = {"412", "409", "PreconditionFailed", "ConditionalRequestConflict"}
 _MISSING = {"404", "NoSuchKey"}

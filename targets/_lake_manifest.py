@@ -36,7 +36,7 @@ class Manifest:
     """What counts in a lake. schema: the last migration of sql/migrations, 0 where there is nothing yet.
 
     tables: name -> its file. batches: batch_id -> how often it was loaded; its figures are there once, however often.
-    left: files that an earlier manifest named, name -> when they were replaced; readers of that one may still need them.
+    left: files that an earlier manifest named, name -> when they were replaced; its readers may still need them.
     """
 
     schema: int = 0

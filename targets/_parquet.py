@@ -53,7 +53,8 @@ class Table:
 VIEWS = (
     Table("fact_revision", (
         Column("dataset", TEXT), Column("indicator", TEXT), Column("iso3", TEXT), Column("year", WHOLE),
-        Column("vintage", TEXT), Column("old_vintage", TEXT, True), Column("kind", TEXT), Column("old_text", TEXT, True),
+        Column("vintage", TEXT), Column("old_vintage", TEXT, True), Column("kind", TEXT),
+        Column("old_text", TEXT, True),
         Column("new_text", TEXT, True), Column("old_value", REAL, True), Column("new_value", REAL, True),
         Column("change", REAL, True), Column("percent", REAL, True), Column("old_forecast", WHOLE, True),
         Column("new_forecast", WHOLE, True)), ("dataset", "indicator", "iso3", "year", "vintage")),
@@ -98,14 +99,15 @@ def write(connection: sqlite3.Connection, table: Table, stream: IO[bytes]) -> in
                                 f"ORDER BY {_listed(table.key)}")
     with pq.ParquetWriter(stream, schema, compression="zstd", sorting_columns=ordering) as writer:
         while block := cursor.fetchmany(ROWS):
-            columns = [pa.array(values, field.type) for values, field in zip(zip(*block, strict=True), schema, strict=True)]
+            columns = [pa.array(values, field.type)
+                       for values, field in zip(zip(*block, strict=True), schema, strict=True)]
             writer.write_batch(pa.record_batch(columns, schema=schema), row_group_size=ROWS)
             rows += len(block)
     return rows
 
 
 def read(connection: sqlite3.Connection, table: Table, stream: IO[bytes]) -> int:
-    """Insert all rows of a file into an empty table; returns how many. Raises ValueError for a file of another table."""
+    """Insert all rows of a file into an empty table; returns how many. Raises ValueError for another table's file."""
     import pyarrow.parquet as pq
 
     file, rows = pq.ParquetFile(stream), 0

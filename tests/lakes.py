@@ -1,4 +1,4 @@
-"""What the tests of lakes share: batches published in one, and what is in it, read by its manifest and pyarrow alone."""
+"""What the tests of lakes share: batches published in one, and what it holds, read by manifest and pyarrow alone."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import shutil
+import subprocess
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -92,7 +93,7 @@ def in_sqlite(workspace: Path) -> Rows:
 
 
 def two() -> list[Batch]:
-    """Return two vintages and a part of a third: a figure revised, one withdrawn, a forecast come true, one economy known in part."""
+    """Return two vintages and a part of a third: a figure revised, one withdrawn, a forecast come true, one new."""
     return [batch("2024-04", gdp({"NGA": {2022: "477.376 a", 2024: "252.738 f"}, "USA": {2022: "25744.1 a"}})),
             batch("2024-10", gdp({"NGA": {2022: "476.468 a", 2024: "252.738 a"}})),
             batch("2025-04", gdp({"JPN": {2022: "4262.1"}}), complete=False, channel="table")]

@@ -1,4 +1,4 @@
-"""A lake that is damaged, another program's, newer or older, and loads into it that are killed or find the disk full."""
+"""A lake that is damaged, another program's, newer or older; loads into it that are killed or find the disk full."""
 
 from __future__ import annotations
 
@@ -144,10 +144,12 @@ def test_a_manifest_of_another_program_is_left_alone(halfway: Halfway, tmp_path:
     assert tree(workspace / "lake") == before
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"format": "world-economies-lake"}', '{"format": "world-economies-lake", '
-                                  '"format_version": 1, "schema": 2, "batches": {}, "left": {}, "tables": {"a": {"file": '
-                                  '"../a-0123456789abcdef.parquet", "bytes": 1, "sha256": "", "rows": 1, "columns": {}, '
-                                  '"key": []}}}'])
+OUTSIDE = {"file": "../a-0123456789abcdef.parquet", "bytes": 1, "sha256": "", "rows": 1, "columns": {}, "key": []}
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"format": "world-economies-lake"}', json.dumps({
+    "format": "world-economies-lake", "format_version": 1, "schema": 2, "batches": {}, "left": {}, "tables": {"a": OUTSIDE}})],
+    ids=["empty", "cut", "bare", "a file outside"])
 def test_a_damaged_manifest_is_named_and_a_rebuild_keeps_it_beside(halfway: Halfway, tmp_path: Path,
                                                                    text: str) -> None:
     workspace = Path(shutil.copytree(halfway[0], tmp_path / "workspace"))
@@ -225,7 +227,8 @@ def test_a_lake_of_an_older_schema_is_brought_up_to_date(tmp_path: Path) -> None
             path = lake / f"{table.name}-{'0' * 16}.parquet"
             with path.open("wb") as stream:
                 rows = _parquet.write(connection, table, stream)
-            tables[table.name] = {"file": path.name, "bytes": path.stat().st_size, "sha256": sha256_file(path), "rows": rows,
+            tables[table.name] = {"file": path.name, "bytes": path.stat().st_size, "sha256": sha256_file(path),
+                                  "rows": rows,
                                   "columns": {column.name: column.type for column in table.columns}, "key": table.key}
     (lake / "manifest.json").write_text(json.dumps({"format": "world-economies-lake", "format_version": 1, "schema": 1,
                                                     "tables": tables, "batches": {}, "left": {}}))

@@ -60,7 +60,8 @@ def test_the_types_are_those_that_readers_want(bundled: Path) -> None:
     told = manifest(bundled / "lake")["tables"]["fact_gdp"]
     file = pq.ParquetFile(bundled / "lake" / told["file"])
     assert [(field.name, str(field.type), field.nullable) for field in file.schema_arrow] == [
-        ("dataset", "string", False), ("indicator", "string", False), ("iso3", "string", False), ("year", "int32", False),
+        ("dataset", "string", False), ("indicator", "string", False), ("iso3", "string", False),
+        ("year", "int32", False),
         ("from_vintage", "string", False), ("to_vintage", "string", True), ("value", "double", False),
         ("value_text", "string", False), ("decimals", "int32", False), ("forecast", "int32", True)]
     assert told["columns"] == {field.name: str(field.type) for field in file.schema_arrow}
@@ -96,7 +97,8 @@ def test_published_files_are_the_same_from_both(bundled: Path, tmp_path: Path) -
     for target in ("sqlite", LAKE):
         done = run("report.py", "--no-html", "--target", target, workspace=workspace)
         assert done.returncode == 0, done.stderr
-        left.append([(workspace / "results" / name).read_bytes() for name in ("Countries_by_GDP.csv", "GDP_history.csv")])
+        left.append([(workspace / "results" / name).read_bytes()
+                     for name in ("Countries_by_GDP.csv", "GDP_history.csv")])
     assert left[0] == left[1] and len(left[0][1]) > 1_000_000
 
 
@@ -138,7 +140,7 @@ def test_what_did_not_change_is_not_written_again(lake: Path) -> None:
 
 
 def test_staged_twice_and_loaded_twice_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files that no manifest names were staged; the ledger says what was loaded, and how often. Neither doubles a row."""
+    """Files that no manifest names were staged; the ledger says what was loaded, how often. Neither doubles a row."""
     monkeypatch.setattr("targets._publish.utc_now", lambda: "2026-11-21T10:00:00Z")
     lake, one = tmp_path / "lake", two()[:1]
     with monkeypatch.context() as cut:
@@ -215,7 +217,7 @@ def test_half_a_file_of_a_killed_writer_goes_at_once(lake: Path) -> None:
 # --- two writers ----------------------------------------------------------------------------------------------------
 
 
-def test_of_two_writers_in_a_folder_the_second_waits_and_is_refused(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_two_writers_in_a_folder_the_second_is_refused(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_lake, "WAIT", 0.0)
     before = in_folder(lake)
     with Target(Workspace(lake.parent), url=LAKE), pytest.raises(TargetUnreachable, match="Another program is writing"):
@@ -262,7 +264,8 @@ def test_addresses() -> None:
 
 
 @pytest.mark.parametrize(("text", "where"), [
-    ("parquet:lake", "{root}/lake"), ("parquet:/srv/lake", "/srv/lake"), ("s3://bucket/some/prefix/", "s3://bucket/some/prefix"),
+    ("parquet:lake", "{root}/lake"), ("parquet:/srv/lake", "/srv/lake"),
+    ("s3://bucket/some/prefix/", "s3://bucket/some/prefix"),
     ("parquet:s3://bucket/prefix", "s3://bucket/prefix")])
 def test_where_an_address_leads(text: str, where: str, tmp_path: Path) -> None:
     opened = targets.open_target(text, Workspace(tmp_path))
