@@ -107,7 +107,7 @@ def test_loads_one_by_one_are_the_same_as_in_sqlite(tmp_path: Path) -> None:
     publish(tmp_path, LAKE, [third], [first], [second])
     history_db.publish(tmp_path, [third], [first], [second])
     assert in_folder(tmp_path / "lake") == in_sqlite(tmp_path)
-    assert len(in_folder(tmp_path / "lake")["fact_revision"]) == 3
+    assert len(in_folder(tmp_path / "lake")["fact_revision"]) == 4
 
 
 def test_the_whole_pipeline_into_two_targets(table: Path, tmp_path: Path) -> None:
