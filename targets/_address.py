@@ -3,15 +3,18 @@
     sqlite                        the workspace's own database
     postgresql://user@host/db     a module of targets/ by the address's scheme
     parquet:DIR                   one that takes a path
+    s3://bucket/prefix            a scheme that is another module's: parquet
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from pipeline.secrets import redacted
+
+SERVED: Mapping[str, str] = {"s3": "parquet"}  # scheme -> the module that serves it, where that has another name
 
 
 @dataclass(frozen=True)
@@ -30,13 +33,14 @@ class Address:
 def parsed(text: str, names: Collection[str]) -> list[Address]:
     """Return the destinations of --target in their order, each once.
 
-    names: of the targets there are; a comma is part of an address unless one of them follows it.
+    names: of the targets there are; a comma is part of an address unless one of them, or a scheme, follows it.
     """
-    known = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+    known = "|".join(map(re.escape, sorted((*names, *SERVED), key=len, reverse=True)))
     found = [part.strip() for part in re.split(rf",(?=\s*(?:{known})(?:[:,]|\s*$))", text) if part.strip()]
     return list(dict.fromkeys(_address(part) for part in found))
 
 
 def _address(text: str) -> Address:
     name, colon, _ = text.partition(":")
-    return Address(name.strip().lower(), text if colon else "")
+    plain = name.strip().lower()
+    return Address(SERVED.get(plain, plain) if colon else plain, text if colon else "")

@@ -28,7 +28,8 @@ def refuse_older(version: int, known: int, path: Path, *, what: str = "The datab
                               where=str(path), safe=UNTOUCHED, next_command=command)
 
 
-def refuse_newer(version: int, known: int, path: Path, *, what: str = "The database", safe: str = UNTOUCHED) -> None:
+def refuse_newer(version: int, known: int, path: Path | str, *, what: str = "The database",
+                 safe: str = UNTOUCHED) -> None:
     """Refuse a database that a later version of the project made: its figures may mean more. Raises TargetRefused."""
     if version > known:
         raise TargetRefused(f"{what} has schema {version}, this program knows {known}", where=str(path), safe=safe,
