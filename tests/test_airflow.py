@@ -40,7 +40,7 @@ from airflow.dag_processing.dagbag import DagBag
 bag = DagBag(dag_folder=os.path.dirname(sys.argv[1]), include_examples=False)
 told = {"errors": [str(each).splitlines()[-1] for each in bag.import_errors.values()], "dags": sorted(bag.dags)}
 for dag in bag.dags.values():
-    told |= {"cron": dag.timetable.serialize()["expression"], "catchup": dag.catchup, "most": dag.max_active_runs,
+    told |= {"cron": dag.timetable.expression, "catchup": dag.catchup, "most": dag.max_active_runs,
              "tasks": {task.task_id: [sorted(task.upstream_task_ids), task.script, str(task.trigger_rule), task.retries]
                        for task in dag.tasks}}
 print(json.dumps(told))
