@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,7 +40,7 @@ bag = DagBag(dag_folder=os.path.dirname(sys.argv[1]), include_examples=False)
 told = {"errors": [str(each).splitlines()[-1] for each in bag.import_errors.values()], "dags": sorted(bag.dags)}
 for dag in bag.dags.values():
     told |= {"cron": dag.timetable.expression, "catchup": dag.catchup, "most": dag.max_active_runs,
-             "tasks": {task.task_id: [sorted(task.upstream_task_ids), task.script, str(task.trigger_rule), task.retries]
+             "tasks": {task.task_id: [sorted(task.upstream_task_ids), task.script, getattr(task.trigger_rule, "value", task.trigger_rule), task.retries]
                        for task in dag.tasks}}
 print(json.dumps(told))
 """
