@@ -106,8 +106,8 @@ def body(stage: Stage) -> ExitCode:
     newest = rows[-1]["label"]
     if not has_come(rows, label, day):
         raise GateError(
-            f"The World Economic Outlook of {in_words(label)} has not come {(on - day).days} days after its day, {day}; "
-            f"the newest that the target holds is {newest}", where=target.shown, safe="nothing was changed",
+            f"The World Economic Outlook of {in_words(label)} has not come {(on - day).days} days after its day, "
+            f"{day}; the newest that the target holds is {newest}", where=target.shown, safe="nothing was changed",
             next_command="python etl_process.py --source imf   # says why it does not come")
     print(f"{WEO} {newest} is there; on {on} nothing newer than {label} is due")
     return ExitCode.DONE

@@ -4,9 +4,9 @@ extract, transform, load and report are the scripts that a person types; they re
 the worker (`WORLD_ECONOMIES_SOURCE`, `WORLD_ECONOMIES_WORKSPACE`, …). freshness fails where an edition of the World
 Economic Outlook has not come 14 days after its day, whatever became of the others.
 
-Variables: `world_economies_schedule`, monthly (without it) or daily; `world_economies_project`, the project's folder
-where this file is not in it. Connection: `world_economies_target`, where the figures go, unless `WORLD_ECONOMIES_TARGET`
-says so. All in docs/airflow.md.
+Variables: `world_economies_schedule`, monthly (without it) or daily; `world_economies_project`, the project folder
+where this file is not in it. Connection: `world_economies_target`, where the figures go, unless the environment says so
+by `WORLD_ECONOMIES_TARGET`. All in docs/airflow.md.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ DAY = "{{ (dag_run.data_interval_end or dag_run.run_after) | ds }}"
 class Script(BaseOperator):
     """Runs a script of the project to its end; its exit code says whether a failure is worth another try.
 
-    Not the BashOperator: that tries again whatever the code, and its `env` is rendered into Airflow's database, where
-    the target's password would be read. No `import` of the project either: Airflow and it need other versions of the
+    Not the BashOperator: that tries again whatever the code, and Airflow keeps what its `env` is rendered to, in which
+    a quoted password is not masked. No `import` of the project either: Airflow and it need other versions of the
     same libraries, and a stage is to be a process.
 
-    script: path in the project. arguments: templated, so never a secret. target: whether it is told the target, which it
-    is by its environment.
+    script: path in the project. arguments: templated, so never a secret. target: whether it is told the target, by its
+    environment.
     """
 
     template_fields: Sequence[str] = ("arguments",)
@@ -133,7 +133,8 @@ def address(found: Connection) -> str:
     user = f"{quote(found.login or '', safe='')}{password}@" if found.login or password else ""
     host = f"[{found.host}]" if ":" in (found.host or "") else found.host or ""
     place = f"{host}:{found.port}" if found.port else host
-    query = urlencode({name: str(value).lower() if isinstance(value, bool) else value for name, value in extras.items()},
+    query = urlencode({name: str(value).lower() if isinstance(value, bool) else value
+                       for name, value in extras.items()},
                       quote_via=quote)
     return f"{kind}://{user}{place}/{quote(found.schema or '', safe='')}" + (f"?{query}" if query else "")
 

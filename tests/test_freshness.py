@@ -68,8 +68,8 @@ def test_what_is_late_is_told(held: Path) -> None:
     before = sorted(held.rglob("*"))
     done = check(held, "--on", "2025-10-28")
     assert (done.returncode, done.stdout) == (3, "")
-    assert ("The World Economic Outlook of October 2025 has not come 14 days after its day, 2025-10-14; the newest that "
-            "the target holds is 2025-04") in done.stderr
+    assert ("The World Economic Outlook of October 2025 has not come 14 days after its day, 2025-10-14; the newest "
+            "that the target holds is 2025-04") in done.stderr
     assert "where: sqlite" in done.stderr
     assert "next:  python etl_process.py --source imf" in done.stderr
     assert sorted(held.rglob("*")) == before
