@@ -16,8 +16,9 @@ PYTHON = $(shell for each in python3 python3.14 python3.13 python3.12 python3.11
 CORE = $(VENV)/.installed-core
 DEV  = $(VENV)/.installed-dev
 PINS = pyproject.toml constraints.txt
+AIRFLOW = .venv-airflow
 
-.PHONY: help run test test-full chaos lint bench bench-usual constraints screenshot clean
+.PHONY: help run test test-full chaos lint bench bench-usual airflow-env airflow-pins constraints screenshot clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1 ## /p' Makefile | awk -F ' ## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -51,6 +52,8 @@ bench-usual: $(DEV) ## measure seconds and memory of the usual runs
 screenshot: $(DEV) ## make docs/world-economies.png again (needs Chromium)
 	$(PY) docs/make_screenshot.py $(ARGS)
 
+airflow-env: $(AIRFLOW)/.installed ## Airflow in an environment of its own, for the tests of dags/
+
 # By the oldest Python that is supported: the newest versions for a later one may refuse it.
 constraints: ## pin the newest versions that fit together in constraints.txt (with Python 3.11)
 	@$(MAKE) --no-print-directory environment VENV="$(VENV)-newest"
@@ -63,8 +66,15 @@ constraints: ## pin the newest versions that fit together in constraints.txt (wi
 	mv constraints.new constraints.txt
 	rm -rf "$(VENV)-newest"
 
+airflow-pins: ## pin the newest Airflow that dags/requirements.txt allows in dags/constraints.txt (with Python 3.11)
+	@rm -rf "$(AIRFLOW)"
+	@$(MAKE) --no-print-directory environment VENV="$(AIRFLOW)"
+	"$(AIRFLOW)/bin/python" -m pip install --quiet --disable-pip-version-check -r dags/requirements.txt
+	"$(AIRFLOW)/bin/python" -m pip freeze > dags/constraints.txt
+	@touch "$(AIRFLOW)/.installed"
+
 clean: ## remove the environment and what tools leave; results, the database and the log stay
-	rm -rf "$(VENV)" "$(VENV)-newest" .venv-bench build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf "$(VENV)" "$(VENV)-newest" .venv-bench $(AIRFLOW) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- the environment: made when it is missing, installed when pyproject.toml or constraints.txt changes ---------------
@@ -95,3 +105,10 @@ environment:
 	without venv. On Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 2; }
 	@rm -f $(VENV)/.installed-*
 	@"$(PYTHON)" -m venv "$(VENV)"
+
+# Airflow pins its own versions of much that the project has too: the two never share an environment.
+$(AIRFLOW)/.installed: dags/requirements.txt dags/constraints.txt
+	@$(MAKE) --no-print-directory environment VENV="$(AIRFLOW)"
+	@echo "installing Airflow into $(AIRFLOW) (once) …" >&2
+	@"$(AIRFLOW)/bin/python" -m pip install --quiet --disable-pip-version-check -c dags/constraints.txt -r dags/requirements.txt
+	@touch $@
