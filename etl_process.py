@@ -259,7 +259,8 @@ class Process:
 
     def _to(self) -> str:
         """Return the target and the workspace as report.py takes them, "" for its defaults."""
-        target = "" if self.options.target == options.SQLITE else f" --target {shlex.quote(targets.shown(self.options.target))}"
+        shown = targets.shown(self.options.target)
+        target = "" if self.options.target == options.SQLITE else f" --target {shlex.quote(shown)}"
         return target + same_place(self.options)
 
     def _complete_what(self) -> None:

@@ -86,7 +86,7 @@ def body(stage: Stage) -> ExitCode:
 class Published:
     """What became of the batches in one target.
 
-    batches: what was given to it. arrived: whether this run's own were among them. note: where the picture is another's.
+    batches: what was given to it. arrived: whether this run's own were among them. note: where its picture is another's
     """
 
     target: str

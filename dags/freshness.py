@@ -20,14 +20,14 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import sources  # noqa: E402  the path comes first
-from history.calendar import WEO, WEO_PUBLISHED  # noqa: E402
-from history.model import OBSERVED  # noqa: E402
-from pipeline import options  # noqa: E402
-from pipeline.errors import CheckpointError, ExitCode, GateError, UsageError  # noqa: E402
-from pipeline.stage import Stage, run_stage  # noqa: E402
-from targets import open_target  # noqa: E402
-from utils import ENGLISH_MONTHS, Parser, add_common_options  # noqa: E402
+import sources
+from history.calendar import WEO, WEO_PUBLISHED
+from history.model import OBSERVED
+from pipeline import options
+from pipeline.errors import CheckpointError, ExitCode, GateError, UsageError
+from pipeline.stage import Stage, run_stage
+from targets import open_target
+from utils import ENGLISH_MONTHS, Parser, add_common_options
 
 GRACE = timedelta(days=14)  # from an edition's day until its absence is a failure
 MONTHS = ("10", "04")  # of the IMF's editions, the later one first

@@ -170,7 +170,7 @@ def _stage(stage: str, manifest: Manifest | None, last: Mapping[str, Any]) -> di
                   "quarantined": manifest.balance.get("quarantined", 0), "ended": manifest.ended}
     if manifest and manifest.ended > last.get("ended", ""):
         return found  # run by hand since
-    line = next((line for line in last.get("stages", ()) if line.get("stage") == stage), {})
+    line: dict[str, Any] = next((line for line in last.get("stages", ()) if line.get("stage") == stage), {})
     names = (*MEASURED, *(ROWS if isinstance(line.get("rows_in"), int) else ()))
     found |= {name: line[name] for name in names if line.get(name) is not None}
     return found | ({"failed": line.get("what") == "failed"} if found else {})

@@ -121,8 +121,8 @@ def add_transform_options(parser: Parser) -> None:
 def add_target(parser: Parser) -> None:
     """Add --target and --target-file."""
     once(parser, "--target", default=SQLITE, metavar="NAME|URL[,…]",
-         help=f"{', '.join(targets.names())}, or addresses such as postgresql://HOST/DATABASE (default: {SQLITE}); one with "
-         f"a password only from {ENVIRONMENT_PREFIX}TARGET or --target-file")
+         help=f"{', '.join(targets.names())}, or addresses such as postgresql://HOST/DATABASE (default: {SQLITE}); "
+         f"one with a password only from {ENVIRONMENT_PREFIX}TARGET or --target-file")
     once(parser, "--target-file", type=Path, metavar="FILE", help="a file that holds what --target would say")
 
 
@@ -210,7 +210,7 @@ def _without_secret(options: argparse.Namespace, name: str, *, unset: str = "") 
     if typed and has_password(value):
         raise UsageError("An address with a password on the command line can be read by every user of the machine",
                          safe="nothing was read or changed",
-                         next_command=f"put it into {ENVIRONMENT_PREFIX}{name.upper()} or into a file for --{name}-file")
+                         next_command=f"put it into {ENVIRONMENT_PREFIX}{name.upper()}, or a file for --{name}-file")
     return value
 
 

@@ -1,9 +1,10 @@
 """Where figures go: one module a destination, found by its file name.
 
 To add one, put NAME.py into this folder with one class named Target that has the methods of BaseTarget below, and call
-it with `python load.py --target NAME`, or where it takes an address with `--target NAME://…` or `NAME:…`. publish() writes figures and the ledger's rows in one transaction; a batch that
-the ledger holds is not written again. What is put where is decided in history/ and targets/_publish.py, which every
-target that knows the schema shares. SQL lives in sql/, as files.
+it with `python load.py --target NAME`, or where it takes an address with `--target NAME://…` or `NAME:…`. publish()
+writes figures and the ledger's rows in one transaction; a batch that the ledger holds is not written again. What is put
+where is decided in history/ and targets/_publish.py, which every target that knows the schema shares. SQL lives in
+sql/, as files.
 """
 
 from __future__ import annotations
@@ -112,8 +113,8 @@ class Measures:
     """What a target tells of itself; None: it does not tell.
 
     size: bytes on the disk, indexes too. unused: bytes of it that hold nothing. cache: bytes of memory set aside for
-    its pages. hits, misses: pages found there, and pages not, since the target began to count. spilled: bytes that queries
-    wrote to temporary files, counted likewise.
+    its pages. hits, misses: pages found there, and pages not, since the target began to count. spilled: bytes that
+    queries wrote to temporary files, counted likewise.
     """
 
     size: int | None = None
@@ -221,11 +222,13 @@ def _opened(address: Address, workspace: Workspace, rebuild: bool) -> BaseTarget
     name, listed = address.name, "python load.py --help   # lists the targets"
     if name not in names():
         near = get_close_matches(name, names(), 1)
-        raise UsageError(f"There is no target named {redacted(name)!r}" + (f"; did you mean {near[0]}?" if near else ""),
+        meant = f"; did you mean {near[0]}?" if near else ""
+        raise UsageError(f"There is no target named {redacted(name)!r}{meant}",
                          safe="nothing was changed", next_command=listed)
     kind: type[BaseTarget] = importlib.import_module(f"targets.{name}").Target
     if address.url and not kind.addressed:
-        raise UsageError(f"The target {name} takes no address", safe="nothing was changed", next_command=f"--target {name}")
+        raise UsageError(f"The target {name} takes no address", safe="nothing was changed",
+                         next_command=f"--target {name}")
     if kind.needed and not address.url:
         raise UsageError(f"The target {name} needs an address", safe="nothing was changed",
                          next_command=f"--target '{kind.addressed}'")

@@ -48,7 +48,8 @@ def views() -> dict[str, str]:
 
 def materialized(dialect: str) -> dict[str, str]:
     """Return the materialized views of a dialect, name -> what makes it where it is not there."""
-    return {path.stem: path.read_text(encoding="utf-8") for path in sorted((SQL / dialect / "materialized").glob("*.sql"))}
+    files = sorted((SQL / dialect / "materialized").glob("*.sql"))
+    return {path.stem: path.read_text(encoding="utf-8") for path in files}
 
 
 def checks() -> dict[str, str]:

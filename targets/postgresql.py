@@ -42,10 +42,10 @@ _NUMBERS = count()  # of cursors of the server: their names differ
 TABLES = ("dim_country", "dim_vintage", "dim_scope", "dim_scope_key", "fact_gdp", "etl_batch", "etl_load",
           "countries_by_gdp", "picture")
 
-# Statements of many rows: staged table, its columns with what a row of texts becomes, and the merge. Rows of a stage are
-# those of the statement, in the order of its parameters.
-_RANGE = (("dataset", str), ("indicator", str), ("iso3", str), ("year", int), ("from_vintage", str), ("to_vintage", str),
-          ("value", float), ("value_text", str), ("decimals", int), ("forecast", int))
+# Statements of many rows: staged table, its columns with what a row of texts becomes, and the merge. Rows of a stage
+# are those of the statement, in the order of its parameters.
+_RANGE = (("dataset", str), ("indicator", str), ("iso3", str), ("year", int), ("from_vintage", str),
+          ("to_vintage", str), ("value", float), ("value_text", str), ("decimals", int), ("forecast", int))
 STAGED: Mapping[str, tuple[str, tuple[tuple[str, type], ...]]] = {
     "insert_range": ("fact_gdp", _RANGE),
     "delete_range": ("fact_gdp", _RANGE[:5]),
@@ -316,14 +316,15 @@ class Target(BaseTarget):
 
     @contextlib.contextmanager
     def _reading(self, name: str) -> Iterator[psycopg.Connection[Any] | None]:
-        """Yield the connection of `with`, else one of its own that only reads, None where the schema is none of ours."""
+        """Yield the connection of `with`, else one of its own that only reads; None where the schema is not ours."""
         if self._connection is not None:
             yield self._connection
             return
         self._connection = self._connect(read_only=True)
         try:
             with self._named():
-                known = self._version() >= _number(_sql.migrations(DIALECT)[-1]) or (name == "schema" and self._version() >= 0)
+                version, newest = self._version(), _number(_sql.migrations(DIALECT)[-1])
+                known = version >= newest or (name == "schema" and version >= 0)
             connection, self._connection = self._connection, None
             with contextlib.closing(connection):
                 yield connection if known else None

@@ -316,7 +316,8 @@ def _path_of(url: str) -> str:
     """Return the file of sqlite:///FILE, which is relative to the workspace unless FILE begins with a slash."""
     path = url.removeprefix("sqlite:///")
     if path == url or not path:
-        raise UsageError(f"{url!r} names no file", safe="nothing was changed", next_command=f"--target {Target.addressed}")
+        raise UsageError(f"{url!r} names no file", safe="nothing was changed",
+                         next_command=f"--target {Target.addressed}")
     return path
 
 

@@ -58,7 +58,8 @@ class Server:
                                           str(self.folder), "-h", "127.0.0.1", *SAFE], log.fileno())
         ready = self.binaries / "pg_isready"
         for _ in range(200):
-            if subprocess.run([ready, "-q", "-h", "127.0.0.1", "-p", str(self.port), "-t", "1"], check=False).returncode == 0:
+            command = [ready, "-q", "-h", "127.0.0.1", "-p", str(self.port), "-t", "1"]
+            if subprocess.run(command, check=False).returncode == 0:
                 return
             if self.process.poll() is not None:
                 break
@@ -90,8 +91,9 @@ class Server:
     def _as_user(self, words: list[str], output: int) -> subprocess.Popen[bytes]:
         command = [str(self.binaries / words[0]), *words[1:]]
         more = {"user": _nobody().pw_uid, "group": _nobody().pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
+        environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "HOME": str(self.folder)}
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=self.folder,
-                                env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "HOME": str(self.folder)}, **more)
+                                env=environment, **more)
 
 
 def _nobody() -> pwd.struct_passwd:

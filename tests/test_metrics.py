@@ -156,7 +156,7 @@ def test_a_run_that_is_refused_at_once_tells_it_without_its_secret(finished: Pat
     done = run("etl_process.py", "--notify", "http://me:s3cr3t@127.0.0.1:9/", "--metrics", file, workspace=finished)
     assert done.returncode == 2
     assert read(file)["last_run_exit_code"] == {(): 2}
-    assert (last(finished)["succeeded"], last(finished)["stages"] if "stages" in last(finished) else []) == (before, [])
+    assert (last(finished)["succeeded"], last(finished).get("stages", [])) == (before, [])
     assert "s3cr3t" not in file.read_text() + (finished / "log/last_run.json").read_text()
 
 

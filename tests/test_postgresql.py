@@ -19,8 +19,8 @@ STAR = {"dim_country": "iso3, iso2, name, region, subregion, region_version, m49
         "fact_gdp": "dataset, indicator, iso3, year, from_vintage, to_vintage, value, value_text, decimals, forecast",
         "etl_batch": "batch_id, dataset, label, updated, digest, figures, picture_year",
         "etl_load": "batch_id, channel, sha256, url, accepted",
-        "countries_by_gdp": "Country, GDP_USD_billion, GDP_as_published, Region, Subregion, ISO3, Year, Forecast, Dataset, "
-                            "Vintage",
+        "countries_by_gdp": "Country, GDP_USD_billion, GDP_as_published, Region, Subregion, ISO3, Year, Forecast, "
+                            "Dataset, Vintage",
         "picture": "id, dataset, label, updated, channel",
         "fact_revision": "dataset, indicator, iso3, year, vintage, old_vintage, kind, old_text, new_text, old_value, "
                          "new_value, change, old_forecast, new_forecast",
@@ -120,5 +120,6 @@ def test_a_file_holds_the_address_and_no_process_shows_it(server: Server, tmp_pa
                workspace=tmp_path / "w")
     assert done.returncode == 0, done.stderr
     assert in_postgresql(url, "SELECT count(*) FROM dim_vintage") == [(10,)]
-    written = b"".join(Path(folder, name).read_bytes() for folder, _, names in os.walk(tmp_path / "w") for name in names)
+    written = b"".join(Path(folder, name).read_bytes()
+                       for folder, _, names in os.walk(tmp_path / "w") for name in names)
     assert PASSWORD.encode() not in written and PASSWORD.replace(" ", "%20").encode() not in written
