@@ -25,6 +25,7 @@ from rules.identity import Country
 from targets import BaseTarget, Batch, Counts, Picture, Profile, Row, _sql
 from targets._checks import check
 from targets._publish import publish
+from targets._schema import refuse_newer
 from utils import Workspace, sha256_text, utc_now
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ class Target(BaseTarget):
         try:
             yield
         except psycopg.errors.LockNotAvailable as error:
-            raise TargetUnreachable("Another program is writing in the database", where=self.shown, safe=_SAFE,
+            raise TargetUnreachable("Another load is at work in the database", where=self.shown, safe=_SAFE,
                                     next_command="python load.py") from error
         except psycopg.OperationalError as error:
             state = error.sqlstate or ""
@@ -172,6 +173,7 @@ class Target(BaseTarget):
                                     where=self.shown, safe=_SAFE, next_command="another schema: ?schema=NAME")
             self._db.execute("CREATE TABLE etl_schema (version integer NOT NULL, applied_at text NOT NULL)")
             version = 0
+        refuse_newer(version, _number(files[-1]), self.shown, safe=_SAFE)
         for file in files:
             if (number := _number(file)) <= version:
                 continue

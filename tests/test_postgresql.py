@@ -5,45 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.postgres import PASSWORD, Server, running
+from tests.postgres import PASSWORD, Server, in_postgresql, running, star, star_of
 from tests.project import run, sql
-
-STAR = {"dim_country": "iso3, iso2, name, region, subregion, region_version, m49, other_names",
-        "dim_vintage": "dataset, label, updated, published, dating, vintage",
-        "dim_scope": "dataset, indicator, vintage, first_year, last_year",
-        "dim_scope_key": "dataset, indicator, iso3, year, vintage",
-        "fact_gdp": "dataset, indicator, iso3, year, from_vintage, to_vintage, value, value_text, decimals, forecast",
-        "etl_batch": "batch_id, dataset, label, updated, digest, figures, picture_year",
-        "etl_load": "batch_id, channel, sha256, url, accepted",
-        "countries_by_gdp": "Country, GDP_USD_billion, GDP_as_published, Region, Subregion, ISO3, Year, Forecast, "
-                            "Dataset, Vintage",
-        "picture": "id, dataset, label, updated, channel",
-        "fact_revision": "dataset, indicator, iso3, year, vintage, old_vintage, kind, old_text, new_text, old_value, "
-                         "new_value, change, old_forecast, new_forecast",
-        "fact_region": "dataset, vintage, year, region, economies"}
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with running(tmp_path_factory.mktemp("postgres")) as server:
         yield server
-
-
-def in_postgresql(url: str, text: str, schema: str = "world_economies") -> list[tuple[Any, ...]]:
-    import psycopg
-
-    with psycopg.connect(url, options=f"-c search_path={schema}") as connection:
-        cursor = connection.execute(text)
-        return cursor.fetchall() if cursor.description else []
-
-
-def star(rows: Any) -> dict[str, list[tuple[Any, ...]]]:
-    """Return every table of the star, sorted, by a function that asks for one."""
-    return {table: sorted(rows(f"SELECT {columns} FROM {table}"), key=repr) for table, columns in STAR.items()}
 
 
 def etl(workspace: Path, url: str, *more: str, target: str = "") -> tuple[int, str, str]:
@@ -65,9 +37,9 @@ def both(server: Server, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
 
 def test_ten_vintages_in_sqlite_and_in_postgresql_are_the_same(both: tuple[Path, str]) -> None:
     workspace, url = both
-    held = star(lambda text: sql(workspace, text))
+    held = star_of(lambda text: sql(workspace, text))
     assert len(held["dim_vintage"]) == 10 and len(held["fact_gdp"]) > 50_000
-    assert star(lambda text: in_postgresql(url, text)) == held
+    assert star(url) == held
 
 
 @pytest.mark.parametrize("question", [
@@ -83,12 +55,12 @@ def test_reports_are_the_same_from_both(both: tuple[Path, str], question: tuple[
 
 def test_a_run_again_has_nothing_to_do_and_a_rebuild_gives_the_same(both: tuple[Path, str]) -> None:
     workspace, url = both
-    held = star(lambda text: in_postgresql(url, text))
+    held = star(url)
     code, _, said = etl(workspace, url, "--source", "bundled", target=f"sqlite,{url}")
     assert (code, "load      skipped: its checkpoint is whole" in said) == (0, True), said
     done = run("load.py", "--rebuild", workspace=workspace, env={"WORLD_ECONOMIES_TARGET": url})
     assert done.returncode == 0, done.stderr
-    assert star(lambda text: in_postgresql(url, text)) == held
+    assert star(url) == held
 
 
 # --- what is refused ------------------------------------------------------------------------------------------------
