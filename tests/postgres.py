@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -163,21 +164,21 @@ def _nobody() -> pwd.struct_passwd:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Server]:
-    """Run a server in a folder; skips the test where PostgreSQL or its driver is missing."""
+def running() -> Iterator[Server]:
+    """Run a server of its own; skips the test where PostgreSQL or its driver is missing."""
     pytest.importorskip("psycopg", reason="the group `warehouse` is not installed")
     if not (binaries := programs()):
         pytest.skip("no PostgreSQL server on this machine")
-    for parent in (folder, *folder.parents):  # pytest's own are closed to others
-        if parent.stat().st_uid == os.geteuid() and os.geteuid() == 0 and parent != Path("/"):
-            parent.chmod(parent.stat().st_mode | 0o011)
+    # Not in pytest's folders, which every other start of pytest closes to the user that the server is.
+    folder = Path(tempfile.mkdtemp(prefix="world-economies-pg-"))
     server = Server(folder, binaries)
-    server.make()
-    server.start()
     try:
+        server.make()
+        server.start()
         yield server
     finally:
         server.stop()
+        shutil.rmtree(folder)
 
 
 def in_postgresql(url: str, text: str, schema: str = "world_economies") -> list[tuple[Any, ...]]:

@@ -13,8 +13,8 @@ from tests.project import run, sql
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("postgres")) as server:
+def server() -> Iterator[Server]:
+    with running() as server:
         yield server
 
 

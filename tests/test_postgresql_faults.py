@@ -23,18 +23,18 @@ YEARS = ("2021", "2022", "2023", "2024", "2025")
 class Loads(NamedTuple):
     """A workspace whose current run waits for its load into a database that holds an earlier vintage.
 
-    before, after: the star without and with it. pieces: that an undisturbed load sends.
+    before, after: the star without and with it. messages: that an undisturbed load sends.
     """
 
     workspace: Path
     before: dict[str, list[tuple[Any, ...]]]
     after: dict[str, list[tuple[Any, ...]]]
-    pieces: int
+    messages: int
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("postgres")) as server:
+def server() -> Iterator[Server]:
+    with running() as server:
         yield server
 
 
@@ -99,7 +99,7 @@ def finished(loads: Loads, workspace: Path, url: str) -> None:
 def test_a_line_that_is_cut_leaves_the_target_as_it_was(loads: Loads, server: Server, workspace: Path,
                                                         share: float) -> None:
     url = server.url("target")
-    with between(server.port, limit=loads.pieces * share) as line:
+    with between(server.port, limit=loads.messages * share) as line:
         done = stage("load.py", workspace, server.url("target", port=line.port))
         assert line.cut
     assert done.returncode == 6, done.stderr
@@ -132,7 +132,7 @@ def test_an_unknown_outcome_is_loaded_once(loads: Loads, server: Server, workspa
 
 
 def killed_at(loads: Loads, server: Server, workspace: Path, at: float) -> None:
-    """Kill the loader when it has sent so many pieces, and let it be done again."""
+    """Kill the loader when it has sent so many messages, and let it be done again."""
     url = server.url("target")
     with between(server.port, limit=at) as line:
         loader = launch("--workspace", str(workspace), script=Path("load.py").resolve(), start_new_session=True,
@@ -146,7 +146,7 @@ def killed_at(loads: Loads, server: Server, workspace: Path, at: float) -> None:
 
 
 def sweep(loads: Loads, count: int) -> list[float]:
-    dice, step = random.Random(SEED), loads.pieces / count
+    dice, step = random.Random(SEED), loads.messages / count
     return [(number + dice.random()) * step for number in range(count)]
 
 
