@@ -96,7 +96,7 @@ def test_a_file_holds_the_address_and_no_process_shows_it(server: Server, tmp_pa
     url = server.create("by_file")
     (tmp_path / "target").write_text(url + "\n")
     (tmp_path / "small.csv").write_text("Country,GDP\nKenya,100\nGhana,90.5\n")
-    done = run("etl_process.py", "--input", tmp_path / "small.csv", "--vintage", "2025-01-31", "--year", "2024",
+    done = run("etl_process.py", "--source", "table", "--input", tmp_path / "small.csv", "--vintage", "2025-01-31", "--year", "2024",
                "--unit", "billion", "--no-html", "--no-csv", "--target-file", tmp_path / "target",
                workspace=tmp_path / "w")
     assert done.returncode == 0, done.stderr
