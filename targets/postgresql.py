@@ -285,7 +285,7 @@ class Target(BaseTarget):
         with self._reading(name) as connection, self._named():
             if connection is None:
                 return []
-            cursor = connection.execute(_sql.pyformat(_sql.query(name, DIALECT)), dict(parameters))
+            cursor = connection.execute(_sql.pyformat(_sql.query(name, DIALECT)), _bound(parameters))
             names = [column.name for column in cursor.description or ()]
             return [dict(zip(names, row, strict=True)) for row in cursor]
 
@@ -296,7 +296,7 @@ class Target(BaseTarget):
         with self._reading(name) as connection, self._named():
             if connection is not None:
                 text = psycopg.ClientCursor(connection).mogrify(_sql.pyformat(_sql.query(name, DIALECT)),
-                                                                dict(parameters))
+                                                                _bound(parameters))
                 with psycopg.ServerCursor(connection, "rows") as cursor:
                     yield from cursor.execute(text)
 
@@ -307,11 +307,11 @@ class Target(BaseTarget):
             if connection is None:
                 return Profile([], 0.0)
             begun = time.perf_counter()
-            cursor = connection.execute(text, dict(parameters))
+            cursor = connection.execute(text, _bound(parameters))
             names = [column.name for column in cursor.description or ()]
             rows = [dict(zip(names, row, strict=True)) for row in cursor]
             seconds = time.perf_counter() - begun
-            told = connection.execute(f"EXPLAIN (ANALYZE, BUFFERS) {text}", dict(parameters)) if plan else ()
+            told = connection.execute(f"EXPLAIN (ANALYZE, BUFFERS) {text}", _bound(parameters)) if plan else ()
             return Profile(rows, seconds, [str(row[0]) for row in told])
 
     @contextlib.contextmanager
@@ -331,6 +331,11 @@ class Target(BaseTarget):
         finally:
             if self._connection is not None:
                 self._discard()
+
+
+def _bound(parameters: Mapping[str, Any]) -> Row:
+    """Return parameters as the queries compare them: yes and no are 1 and 0 there, which SQLite makes of them itself."""
+    return {name: int(value) if isinstance(value, bool) else value for name, value in parameters.items()}
 
 
 def _number(file: Path) -> int:
