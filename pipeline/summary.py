@@ -12,6 +12,7 @@ import large
 from pipeline import checkpoints, choice, monitor
 from pipeline.checkpoints import STAGES
 from pipeline.errors import CheckpointError, WorldEconomiesError
+from pipeline.options import SQLITE
 from pipeline.runner import Outcome
 from pipeline.secrets import redact_text
 from utils import Workspace
@@ -146,14 +147,18 @@ def _last_lines(last: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _opened(workspace: Workspace, target: str) -> Iterator[BaseTarget]:
-    """Yield the targets that --target names, and the databases of the regions where there are any."""
+    """Yield the targets that --target names, and the databases of the regions where there are any.
+
+    These alone where there are no others, and --target names none.
+    """
     from targets import open_targets
 
-    there = [large.REGIONS] if (workspace.database.parent / large.REGIONS).is_dir() else []
-    if target != large.REGIONS and (workspace.database.exists() or not there):
-        there.insert(0, target)
-    for text in there or [target]:
-        yield from open_targets(text, workspace)
+    named = {each.shown: each for each in open_targets(target, workspace)}
+    if (workspace.database.parent / large.REGIONS).is_dir():
+        if list(named) == [SQLITE] and not workspace.database.exists():
+            del named[SQLITE]
+        named |= {each.shown: each for each in open_targets(large.REGIONS, workspace)}
+    yield from named.values()
 
 
 def _target_state(opened: BaseTarget) -> str:

@@ -334,7 +334,7 @@ class Target(BaseTarget):
 
 
 def _bound(parameters: Mapping[str, Any]) -> Row:
-    """Return parameters as the queries compare them: yes and no are 1 and 0 there, which SQLite makes of them itself."""
+    """Return parameters as queries compare them: yes and no are 1 and 0 there, as SQLite makes of them itself."""
     return {name: int(value) if isinstance(value, bool) else value for name, value in parameters.items()}
 
 
