@@ -33,7 +33,7 @@ DIALECT = "postgresql"
 SCHEMA = "world_economies"  # where none is named
 CONNECT_WITHIN = 10  # seconds
 MOST_NAME = 63  # bytes of a name
-WAIT_FOR_LOCK = "5s"  # for another load
+WAIT_FOR_LOCK = "5s"  # for another load, and of readers for a table that somebody alters
 LOCK = 0x57_45  # of one load at a time, with the schema's name
 FEW = 200  # rows that are sent one by one
 _SAFE = "the database is as it was"
@@ -108,7 +108,7 @@ class Target(BaseTarget):
             connection = psycopg.connect(
                 self.url, cursor_factory=psycopg.ClientCursor, connect_timeout=CONNECT_WITHIN,
                 application_name="world-economies", options=f"-c search_path={_quoted(self.schema)},pg_temp "
-                "-c timezone=UTC")
+                f"-c timezone=UTC{f' -c lock_timeout={WAIT_FOR_LOCK}' if read_only else ''}")
             connection.read_only = read_only
         return connection
 

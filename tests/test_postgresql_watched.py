@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 
+import targets
+from pipeline import monitor
+from targets import postgresql
 from tests.orchestra import etl
 from tests.postgres import Server, running
 from tests.project import run
 from tests.test_metrics import read
 from tests.test_profile import PICTURE, profiled
+from utils import Workspace
 
 
 @pytest.fixture
@@ -30,6 +34,7 @@ def test_postgresql_tells_its_memory_and_its_plans_and_then_that_it_is_down(post
     name = f"postgresql://***@127.0.0.1:{postgres.port}/watched"
     whole = is_told(file, name)
     has_plans(workspace, url, name)
+    waits_not_for_ever(workspace, url)
     postgres.stop()
     down = etl(table, workspace, "--metrics", str(file), "--no-html", "--no-csv", "--stage-retries", "0", env=env)
     told = run("etl_process.py", "--status", "--format", "json", workspace=workspace, env=env)
@@ -67,3 +72,15 @@ def has_plans(workspace: Path, url: str, name: str) -> None:
         assert words in economies["Plan"]
     assert told["target"] == name
     assert "s3cr3t" not in json.dumps(told)
+
+
+def waits_not_for_ever(workspace: Path, url: str) -> None:
+    """Ask while somebody alters a table: who watches is told that, soon."""
+    import psycopg
+
+    with psycopg.connect(url) as other, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(postgresql, "WAIT_FOR_LOCK", "50ms")
+        other.execute("LOCK TABLE world_economies.etl_batch IN ACCESS EXCLUSIVE MODE")
+        [told] = monitor.gathered(Workspace(workspace), targets.open_targets(url, Workspace(workspace)))["targets"]
+        other.rollback()
+    assert (told["up"], told["fault"]) == (False, "Another program is writing in the database")
