@@ -107,21 +107,22 @@ def test_the_age_of_a_bundled_edition(bundle: Path) -> None:
         ("sqlite",): 1_760_400_000}  # 14 October 2025
 
 
-def test_nothing_to_do_is_a_success_and_keeps_the_rows(table: Path, finished: Path, tmp_path: Path) -> None:
-    file = tmp_path / "m.prom"
-    done = etl(table, finished, "--metrics", str(file))
-    assert (done.returncode, "Nothing to do" in done.stderr) == (0, True), done.stderr
-    found, after = read(file), last(finished)
-    assert found["last_success_timestamp_seconds"] == {(): epoch(after["ended"])}
-    assert found["stage_output_rows"] == {(stage,): rows for stage, rows in LEFT.items()}
-
-
 def past(workspace: Path) -> str:
     """Let the last success be of another day, and return when it was."""
     (workspace / "log" / "last_run.json").write_text(json.dumps(
         last(workspace) | {"ended": "2026-01-02T03:04:05Z", "asked": "2026-01-02T03:04:05Z",
                            "succeeded": "2026-01-02T03:04:05Z"}))
     return "2026-01-02T03:04:05Z"
+
+
+def test_nothing_to_do_is_a_success_and_keeps_the_rows(table: Path, finished: Path, tmp_path: Path) -> None:
+    file, before = tmp_path / "m.prom", past(finished)
+    done = etl(table, finished, "--metrics", str(file))
+    assert (done.returncode, "Nothing to do" in done.stderr) == (0, True), done.stderr
+    found, after = read(file), last(finished)
+    assert found["last_success_timestamp_seconds"] == {(): epoch(after["ended"])}
+    assert after["ended"] > before
+    assert found["stage_output_rows"] == {(stage,): rows for stage, rows in LEFT.items()}
 
 
 def test_a_failed_run_leaves_its_metrics_too(finished: Path, tmp_path: Path) -> None:
@@ -161,6 +162,9 @@ def test_a_run_that_is_refused_at_once_tells_it_without_its_secret(finished: Pat
     assert read(file)["last_run_exit_code"] == {(): 2}
     assert (last(finished)["succeeded"], last(finished).get("stages", [])) == (before, [])
     assert "s3cr3t" not in file.read_text() + (finished / "log/last_run.json").read_text()
+    told = monitor.remembered(Workspace(finished), {"exit_code": 1, "failure": ["http://me:s3cr3t@h/ is gone"]},
+                              started="2026-01-02T03:04:05Z", seconds=1, whole=True)
+    assert told["failure"] == ["http://***@h/ is gone"]
 
 
 def test_what_ends_a_run_early_is_told_by_the_code_that_it_ends_with() -> None:
