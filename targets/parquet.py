@@ -246,7 +246,7 @@ class Target(sqlite.Target):
                 yield from connection.execute(_sql.query(name), dict(parameters))
 
     def profile(self, name: str, parameters: Mapping[str, Any], *, plan: bool = True) -> Profile:
-        """Run a query as query() does, timed, the reading of the lake included where it is the first; SQLite's plan."""
+        """Run a query as query() does, timed; the plan is SQLite's, of the copy, which the first query makes."""
         found = BaseTarget.profile(self, name, parameters)
         connection = self._connection or self._published(name)
         if not plan or connection is None:
