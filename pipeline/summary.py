@@ -111,8 +111,9 @@ def status(workspace: Workspace, target: str, form: str = "table", most: int = 1
     """
     current = checkpoints.current_run(workspace)
     runs = [_run(workspace, run_id, current) for run_id in checkpoints.run_ids(workspace)[:most]]
-    if not runs and form != "json":
-        return "There is no run yet; python etl_process.py begins one.", True
+    if not runs and form != "json":  # one that failed before it had figures left no run
+        nothing = "There is no run yet; python etl_process.py begins one."
+        return "\n".join([nothing, *_last_lines(monitor.last_run(workspace))]), True
     opened = list(_opened(workspace, target))
     states = [_target_state(each) for each in opened]
     said = [*states, *(state for run in runs for state in run["stages"].values())]

@@ -303,6 +303,8 @@ def test_status_for_people_says_how_the_last_run_ended(finished: Path) -> None:
     told = run("etl_process.py", "--status", workspace=finished).stdout.splitlines()
     assert told[-2] == "last run ended 2026-01-02T03:04:05Z with exit 4; the last to end well: 2026-01-01T03:04:05Z"
     assert told[-1] == "sqlite  whole, 2 batches"
+    shutil.rmtree(finished / "results")  # as where the first run of all has failed
+    assert run("etl_process.py", "--status", workspace=finished).stdout.splitlines()[1:] == [told[-2]]
 
 
 # --- names ----------------------------------------------------------------------------------------------------------
