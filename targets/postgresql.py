@@ -35,7 +35,7 @@ DIALECT = "postgresql"
 SCHEMA = "world_economies"  # where none is named
 CONNECT_WITHIN = 10  # seconds
 MOST_NAME = 63  # bytes of a name
-WAIT_FOR_LOCK = "5s"  # for another load
+WAIT_FOR_LOCK = "5s"  # for another load, and of readers for a table that somebody alters
 WORK_MEMORY = "64MB"  # for a sort or a hash table of the server's
 LOCK = 0x57_45  # of one load at a time, with the schema's name
 _SAFE = "the database is as it was"
@@ -116,7 +116,7 @@ class Target(BaseTarget):
             connection = psycopg.connect(
                 self.url, cursor_factory=psycopg.ClientCursor, connect_timeout=CONNECT_WITHIN,
                 application_name="world-economies", options=f"-c search_path={_quoted(self.schema)},pg_temp "
-                "-c timezone=UTC")
+                f"-c timezone=UTC{f' -c lock_timeout={WAIT_FOR_LOCK}' if read_only else ''}")
             connection.read_only = read_only
         return connection
 
@@ -317,7 +317,7 @@ class Target(BaseTarget):
             if connection is None:
                 return []
             self._merge()
-            cursor = connection.execute(_sql.pyformat(_sql.query(name, DIALECT)), _plain(parameters))
+            cursor = connection.execute(_sql.pyformat(_sql.query(name, DIALECT)), _bound(parameters))
             names = [column.name for column in cursor.description or ()]
             return [dict(zip(names, row, strict=True)) for row in cursor]
 
@@ -328,7 +328,7 @@ class Target(BaseTarget):
         with self._reading(name) as connection, self._named():
             if connection is not None:
                 text = psycopg.ClientCursor(connection).mogrify(_sql.pyformat(_sql.query(name, DIALECT)),
-                                                                _plain(parameters))
+                                                                _bound(parameters))
                 with psycopg.ServerCursor(connection, "rows") as cursor:
                     yield from cursor.execute(text)
 
@@ -339,11 +339,11 @@ class Target(BaseTarget):
             if connection is None:
                 return Profile([], 0.0)
             begun = time.perf_counter()
-            cursor = connection.execute(text, _plain(parameters))
+            cursor = connection.execute(text, _bound(parameters))
             names = [column.name for column in cursor.description or ()]
             rows = [dict(zip(names, row, strict=True)) for row in cursor]
             seconds = time.perf_counter() - begun
-            told = connection.execute(f"EXPLAIN (ANALYZE, BUFFERS) {text}", _plain(parameters)) if plan else ()
+            told = connection.execute(f"EXPLAIN (ANALYZE, BUFFERS) {text}", _bound(parameters)) if plan else ()
             return Profile(rows, seconds, [str(row[0]) for row in told])
 
     @contextlib.contextmanager
@@ -365,6 +365,11 @@ class Target(BaseTarget):
                 self._discard()
 
 
+def _bound(parameters: Mapping[str, Any]) -> Row:
+    """Return parameters as queries compare them: yes and no are 1 and 0 there, as SQLite makes of them itself."""
+    return {name: int(value) if isinstance(value, bool) else value for name, value in parameters.items()}
+
+
 def _number(file: Path) -> int:
     """Return the version of the schema after a migration: the same star has the same number in every dialect."""
     return int(file.name.partition("_")[0])
@@ -380,11 +385,6 @@ def _parted(url: str) -> tuple[str, str]:
                          next_command="--target 'postgresql://…?schema=NAME'")
     left = urlencode([(name, value) for name, value in query if name != "schema"])
     return urlunsplit(parts._replace(query=left)), schema
-
-
-def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return parameters with 0 and 1 for False and True, as SQLite has them and the queries compare them."""
-    return {name: int(value) if isinstance(value, bool) else value for name, value in parameters.items()}
 
 
 def _quoted(name: str) -> str:

@@ -95,8 +95,8 @@ def test_a_password_is_not_taken_from_the_command_line(server: Server, tmp_path:
 def test_a_file_holds_the_address_and_no_process_shows_it(server: Server, tmp_path: Path) -> None:
     url = server.create("by_file")
     (tmp_path / "target").write_text(url + "\n")
-    (tmp_path / "small.csv").write_text("Country,GDP\nKenya,100\nGhana,90.5\n")
-    done = run("etl_process.py", "--source", "table", "--input", tmp_path / "small.csv", "--vintage", "2025-01-31", "--year", "2024",
+    (tmp_path / "small.csv").write_text("Country,Year,GDP\nKenya,2024,100\nGhana,2024,90.5\n")
+    done = run("etl_process.py", "--source", "table", "--input", tmp_path / "small.csv", "--vintage", "2025-01-31",
                "--unit", "billion", "--no-html", "--no-csv", "--target-file", tmp_path / "target",
                workspace=tmp_path / "w")
     assert done.returncode == 0, done.stderr
