@@ -20,8 +20,8 @@ from utils import Workspace
 
 
 @pytest.fixture
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("postgres")) as server:
+def postgres() -> Iterator[Server]:
+    with running() as server:
         yield server
 
 
