@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import io
 import os
 import re
 import shutil
@@ -57,6 +58,10 @@ class Lake(ABC):
     @abstractmethod
     def where(self, name: str = "") -> str:
         """Return the address of a file, or of the whole, as it may be shown."""
+
+    @abstractmethod
+    def under(self, name: str) -> Lake:
+        """Return the place that is a folder in this one."""
 
     @abstractmethod
     def alone(self) -> contextlib.AbstractContextManager[None]:
@@ -118,6 +123,10 @@ class FolderLake(Lake):
     def where(self, name: str = "") -> str:
         """Return the path."""
         return str(self.folder / name)
+
+    def under(self, name: str) -> FolderLake:
+        """Return the folder in it."""
+        return FolderLake(self.folder / name)
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
@@ -227,6 +236,10 @@ class ObjectLake(Lake):
     def where(self, name: str = "") -> str:
         """Return s3://BUCKET/PREFIX/NAME."""
         return f"{storage.SCHEME}{self.bucket}/{self.prefix}" + (f"/{name}" if name else "")
+
+    def under(self, name: str) -> ObjectLake:
+        """Return the longer prefix."""
+        return ObjectLake(self.bucket, f"{self.prefix}/{name}")
 
     @cached_property
     def _client(self) -> Any:
@@ -342,3 +355,12 @@ def scratch() -> Iterator[IO[bytes]]:
     """Yield a file without a name, which is gone with the process however that ends. Raises DiskFull."""
     with disk_full_named(Path(tempfile.gettempdir())), tempfile.TemporaryFile() as stream:
         yield stream
+
+
+def measured(stream: IO[bytes]) -> tuple[int, str]:
+    """Return size and sha256 of a file, which is at its beginning again."""
+    stream.seek(0)
+    digest = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
+    size = stream.seek(0, io.SEEK_END)
+    stream.seek(0)
+    return size, digest

@@ -99,7 +99,7 @@ def two() -> list[Batch]:
             batch("2025-04", gdp({"JPN": {2022: "4262.1"}}), complete=False, channel="table")]
 
 
-def interrupted(*_: Any) -> None:
+def interrupted(*_: Any) -> Any:
     """Stand in for what is interrupted at its beginning."""
     raise KeyboardInterrupt
 
