@@ -41,6 +41,13 @@ _CHANGED = {"412", "409", "PreconditionFailed", "ConditionalRequestConflict"}
 _MISSING = {"404", "NoSuchKey"}
 _PASSING = {"SlowDown", "RequestTimeout", "Throttling", "ThrottlingException", "TooManyRequests", "InternalError",
             "ServiceUnavailable"}
+_CREDENTIALS = ("the same command with AWS_PROFILE, or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_DEFAULT_REGION "
+                "of somebody who may; AWS_ENDPOINT_URL for a store that is not Amazon's")
+_NEXT = {
+    "NoSuchBucket": "make the bucket, or name another one: --target s3://BUCKET/PREFIX",
+    "AccessDenied": "the same command as a user or role with s3:GetObject, s3:PutObject and s3:ListBucket there; "
+                    "without the last one a file that is not there is forbidden, too",
+}
 _HALF_WRITTEN = re.compile(r"\..+-[a-z0-9_]{8}\.tmp")  # as utils.atomic_file names them
 
 
@@ -276,6 +283,9 @@ class ObjectLake(Lake):
             # A PUT whose answer was lost is sent again, and then its own success is what it meets.
             if self.manifest().data != data:
                 raise self._beaten() from None
+        except TargetUnreachable as error:
+            error.safe = "the lake is as it was, or whole as this load made it: the same command goes on from either"
+            raise
 
     @contextlib.contextmanager
     def opened(self, name: str) -> Iterator[IO[bytes]]:
@@ -332,7 +342,7 @@ class ObjectLake(Lake):
         except (Unconnected, HTTPClientError, IncompleteReadError) as error:
             raise TargetUnreachable(f"The object store does not answer: {error}", where=self.where(name), safe=SAFE,
                                     next_command=AGAIN) from error
-        except BotoCoreError as error:
+        except (BotoCoreError, ValueError) as error:  # a ValueError: AWS_ENDPOINT_URL is no address
             raise self._refused(f"The object store cannot be asked: {error}", name) from error
 
     def _said(self, error: Any, name: str) -> WorldEconomiesError:
@@ -342,12 +352,10 @@ class ObjectLake(Lake):
         what = f"{self._client.meta.endpoint_url} says {code}: {told.get('Message', '')}".rstrip(": ")
         if code in _PASSING or code.startswith("5") or (status or 0) >= 500:
             return TargetUnreachable(what, where=self.where(name), safe=SAFE, next_command=AGAIN)
-        return self._refused(what, name)
+        return self._refused(what, name, code)
 
-    def _refused(self, what: str, name: str) -> TargetRefused:
-        return TargetRefused(what, where=self.where(name), safe=SAFE, next_command="the same command with an existing "
-                             "bucket, and AWS_PROFILE, or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and "
-                             "AWS_DEFAULT_REGION, of somebody who may")
+    def _refused(self, what: str, name: str, code: str = "") -> TargetRefused:
+        return TargetRefused(what, where=self.where(name), safe=SAFE, next_command=_NEXT.get(code, _CREDENTIALS))
 
 
 @contextlib.contextmanager

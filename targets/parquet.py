@@ -19,13 +19,14 @@ import sqlite3
 import tempfile
 import weakref
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
 from pipeline.errors import GateError, TargetError, TargetRefused
 from pipeline.secrets import redacted
-from targets import Row, _lake_manifest, _parquet, _schema, _sql, sqlite
+from targets import BaseTarget, Measures, Profile, Row, _lake_manifest, _parquet, _schema, _sql, sqlite
 from targets._lake import MANIFEST, SAFE, Seen, lake_of, measured, scratch
 from targets._lake_manifest import File, Manifest
 from utils import Workspace, utc_now
@@ -241,6 +242,20 @@ class Target(sqlite.Target):
         if connection := self._connection or self._published(name):
             with self._named():
                 yield from connection.execute(_sql.query(name), dict(parameters))
+
+    def profile(self, name: str, parameters: Mapping[str, Any], *, plan: bool = True) -> Profile:
+        """Run a query as query() does, timed, reading the lake included where that was not read yet."""
+        found = BaseTarget.profile(self, name, parameters)
+        connection = self._connection or self._published(name)
+        if not plan or connection is None:
+            return found
+        steps = connection.execute(f"EXPLAIN QUERY PLAN {_sql.query(name)}", dict(parameters)).fetchall()
+        return replace(found, plan=sqlite._indented(steps))
+
+    def measures(self) -> Measures:
+        """Return the bytes of the files that count."""
+        seen = self.lake.manifest()
+        return Measures(size=self._known(seen).size) if seen.mark else Measures()
 
     def _published(self, name: str) -> sqlite3.Connection | None:
         """Return the tables as the manifest has them now, None where there is none, or one of an older schema."""
