@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from importlib.util import find_spec
 from itertools import count, takewhile
@@ -108,6 +109,18 @@ def test_of_two_writers_in_a_store_one_wins_and_the_other_comes_again(store: Obj
     publish(tmp_path, url, [second])
     publish(tmp_path, LAKE, [second])
     assert_same_but_runs(in_store(store, "two"), in_folder(tmp_path / "lake"))
+
+
+@pytest.mark.full
+def test_two_processes_at_once(store: ObjectStore, tmp_path: Path) -> None:
+    publish(tmp_path, f"s3://{BUCKET}/at-once", two()[:1])
+    with ThreadPoolExecutor() as pool:
+        done = list(pool.map(lambda _: struck(tmp_path, "", 0, url=f"s3://{BUCKET}/at-once", env=store.env), range(3)))
+    assert {each.returncode for each in done} <= {0, 6} and 0 in {each.returncode for each in done}
+    assert all("Another load has published" in each.stderr for each in done if each.returncode)
+    for group in (two()[:1], two()[1:]):
+        publish(tmp_path, LAKE, group)
+    assert in_store(store, "at-once") == in_folder(tmp_path / "lake")
 
 
 def assert_same_but_runs(found: Rows, expected: Rows) -> None:

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 import targets
 from pipeline.errors import TargetUnreachable, UsageError
-from targets import _lake
+from targets import Measures, _lake
 from targets._address import parsed
 from targets._lake import FolderLake
 from targets.parquet import Target
@@ -120,6 +120,17 @@ def test_the_whole_pipeline_into_two_targets(table: Path, tmp_path: Path) -> Non
     assert done.returncode == 0, done.stderr
     assert in_folder(tmp_path / "lake") == in_sqlite(tmp_path)
     assert len(in_sqlite(tmp_path)["Countries_by_GDP"]) == 20
+
+
+def test_it_tells_its_size_and_how_it_finds_rows(lake: Path) -> None:
+    target = Target(Workspace(lake.parent), url=LAKE)
+    assert target.measures() == Measures(size=sum((lake / name).stat().st_size for name in named(lake).values()))
+    told = target.profile("applied", {"batch_id": "none"})
+    assert told.rows == [] and told.plan == ["SEARCH etl_batch USING PRIMARY KEY (batch_id=?)"]
+    assert target.profile("loaded", {}, plan=False).plan == ()
+    nothing = Target(Workspace(lake.parent), url="parquet:none")
+    assert nothing.measures() == Measures() and nothing.profile("loaded", {}).rows == []
+    assert not (lake.parent / "none").exists()
 
 
 # --- put once, and what is there twice ------------------------------------------------------------------------------
