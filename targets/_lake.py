@@ -28,7 +28,7 @@ from typing import IO, Any
 
 from pipeline import storage
 from pipeline.errors import TargetRefused, TargetUnreachable, UsageError, WorldEconomiesError
-from utils import atomic_file, disk_full_named, full_disk
+from utils import atomic_file, disk_full_named
 
 MANIFEST = "manifest.json"
 LOCK = ".lock"
@@ -39,8 +39,7 @@ CONNECT, ANSWER, TRIES = 5.0, 60.0, 3  # seconds to connect, and without a byte;
 CHUNK = 1 << 20  # bytes copied at once
 _CHANGED = {"412", "409", "PreconditionFailed", "ConditionalRequestConflict"}
 _MISSING = {"404", "NoSuchKey"}
-_PASSING = {"SlowDown", "RequestTimeout", "Throttling", "ThrottlingException", "TooManyRequests", "InternalError",
-            "ServiceUnavailable"}
+_PASSING = {"RequestTimeout", "Throttling", "ThrottlingException", "TooManyRequests"}  # beside all of 500 and more
 _CREDENTIALS = ("the same command with AWS_PROFILE, or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_DEFAULT_REGION "
                 "of somebody who may; AWS_ENDPOINT_URL for a store that is not Amazon's")
 _NEXT = {
@@ -138,7 +137,7 @@ class FolderLake(Lake):
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
         """Make the folder where there is none, hold its lock, and remove what a killed writer left half-written."""
-        with self._in_words():
+        with self._in_words(), disk_full_named(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
         try:
@@ -215,9 +214,6 @@ class FolderLake(Lake):
         except FileNotFoundError:
             raise
         except OSError as error:
-            if full := full_disk(error, Path(error.filename or self.folder)):
-                full.safe = SAFE
-                raise full from error
             raise TargetRefused(f"The lake cannot be read or written: {error.strerror or error}",
                                 where=str(error.filename or self.folder), safe=SAFE, next_command=AGAIN) from error
 
@@ -347,10 +343,11 @@ class ObjectLake(Lake):
 
     def _said(self, error: Any, name: str) -> WorldEconomiesError:
         """Return what an answer of the store means."""
-        told, status = error.response.get("Error", {}), error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        told = error.response.get("Error", {})
+        status: int = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         code = str(told.get("Code", status))
         what = f"{self._client.meta.endpoint_url} says {code}: {told.get('Message', '')}".rstrip(": ")
-        if code in _PASSING or code.startswith("5") or (status or 0) >= 500:
+        if status >= 500 or code in _PASSING:
             return TargetUnreachable(what, where=self.where(name), safe=SAFE, next_command=AGAIN)
         return self._refused(what, name, code)
 

@@ -1,4 +1,4 @@
-"""A line to a store of objects that is cut on purpose: before a request arrives, before its answer does, or in it."""
+"""A line to a store of objects, cut on purpose: before a request arrives, before its answer does, in it; or busy."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-BEFORE, AFTER, WITHIN = "before", "after", "within"
-Cut = Callable[[str, str], str]  # method, path -> one of the three, "" to let it pass
+BEFORE, AFTER, WITHIN, BUSY = "before", "after", "within", "busy"
+Cut = Callable[[str, str], str]  # method, path -> one of these, "" to let it pass
 
 
 @contextmanager
@@ -26,6 +26,8 @@ def cut_line(store: str, cut: Cut) -> Iterator[str]:
             act = cut(self.command, self.path)
             if act == BEFORE:
                 return self.hang_up()
+            if act == BUSY:
+                return self.send_error(503)
             headers = {name: value for name, value in self.headers.items() if name.lower() != "expect"}
             far = http.client.HTTPConnection(store.removeprefix("http://"), timeout=30)
             far.request(self.command, self.path, body, headers)

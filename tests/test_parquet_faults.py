@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import random
 import shutil
@@ -18,7 +19,7 @@ pytest.importorskip("pyarrow", reason="the group `warehouse` is not installed")
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.errors import GateError, TargetRefused
+from pipeline.errors import DiskFull, GateError, TargetRefused
 from targets import _parquet
 from targets.parquet import Target
 from tests import history_db
@@ -112,6 +113,15 @@ def test_a_full_disk_leaves_the_old_state(first: Halfway, tmp_path: Path, at: in
     assert in_folder(root / "lake") == old and half_written(root) == []
     publish(root, LAKE, two()[1:])
     assert in_folder(root / "lake") == new
+
+
+def test_a_disk_too_full_to_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("targets._lake.os.open", full)
+    with pytest.raises(DiskFull, match="The disk is full while writing lake"):
+        publish(tmp_path, LAKE, two())
 
 
 # --- what is refused ------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from targets import _parquet
 from targets._lake import FolderLake
 from targets._lake_stage import Staged, stage
 from targets._parquet import REAL, TEXT, WHOLE, Column, Table
+from tests.history_db import batch, gdp, publish
 from tests.lakes import interrupted
 from tests.orchestra import tree
+from tests.project import sql
 
 FACTS = Table("fact_gdp", (Column("iso3", TEXT), Column("year", WHOLE), Column("value", REAL),
                            Column("forecast", WHOLE, nullable=True)), ("iso3", "year"))
@@ -93,3 +96,19 @@ def test_rows_beyond_a_row_group_are_all_there(tmp_path: Path, monkeypatch: pyte
     folder = Path(staged(tmp_path).manifest).parent
     assert pq.ParquetFile(folder / "fact_gdp.parquet").metadata.num_row_groups == 2
     assert pq.read_table(folder / "fact_gdp.parquet").num_rows == 3
+
+
+def test_a_vintage_staged_twice_is_told_from_one_loaded_twice(tmp_path: Path) -> None:
+    """What is staged is a folder by its content, what is loaded a row in the ledger: neither doubles a figure."""
+    arrived = batch("2024-10", gdp({"NGA": {2022: "476.468 a"}, "USA": {2022: "25744.1 a"}}))
+    table = Table("clean", tuple(Column(name, TEXT) for name in (
+        "iso3", "indicator", "year", "value_text", "decimals", "forecast", "locator")), ("indicator", "iso3", "year"))
+    lake = FolderLake(tmp_path / "stage").under(arrived.vintage.slug)
+    assert [stage(lake, [(table, arrived.rows())]).again for _ in range(2)] == [False, True]
+    publish(tmp_path, [arrived])
+    assert sql(tmp_path, "SELECT count(*) FROM etl_load") == [(1,)]  # staged twice, loaded once
+    publish(tmp_path, [replace(arrived, run_id="another")])
+    assert stage(lake, [(table, arrived.rows())]).again
+    assert len(list((tmp_path / "stage").rglob("*.parquet"))) == 1  # loaded twice, staged once
+    told = [sql(tmp_path, f"SELECT count(*) FROM {name}") for name in ("etl_load", "etl_batch", "fact_gdp")]
+    assert told == [[(2,)], [(1,)], [(2,)]]

@@ -27,7 +27,7 @@ from targets._lake import ObjectLake, Seen
 from targets._lake_stage import stage
 from targets._parquet import TEXT, WHOLE, Column, Table
 from targets.parquet import Target
-from tests.cut_line import AFTER, BEFORE, WITHIN, Cut, cut_line
+from tests.cut_line import AFTER, BEFORE, BUSY, WITHIN, Cut, cut_line
 from tests.lakes import LAKE, Rows, held, in_folder, publish, struck, two
 from tests.object_store import BUCKET, SECRET, ObjectStore, object_store
 from tests.orchestra import etl
@@ -299,6 +299,15 @@ def test_a_line_cut_for_good(store: ObjectStore, tmp_path: Path, monkeypatch: py
     assert list(json.loads(store.get(f"{name}/manifest.json"))["batches"].values()) == [1, 1, 1]
     publish(tmp_path, url, two()[1:])
     assert in_store(store, name) == new
+
+
+def test_a_store_that_is_busy(store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_lake, "TRIES", 1)
+    with cut_line(store.address, always("GET", "manifest.json", BUSY)) as address:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+        with pytest.raises(TargetUnreachable, match=f"{address} says 503") as caught:
+            publish(tmp_path, f"s3://{BUCKET}/busy", two())
+    assert caught.value.retry and caught.value.safe == "the lake is as it was"
 
 
 def test_an_answer_that_is_lost_once_is_no_failure(store: ObjectStore, tmp_path: Path,
