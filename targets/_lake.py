@@ -4,6 +4,8 @@ Files are put once and never changed: put() says False where one of the name is 
 of them count. replace() puts another in its place in one step, and only for who has seen the one before it: of two that
 write at once the second is refused, whatever it was doing. In a folder that is a lock and a rename, in a store the
 conditions If-None-Match and If-Match of a PUT.
+
+Both have the same methods, and raise TargetRefused, TargetUnreachable and DiskFull, which say what is safe.
 """
 
 from __future__ import annotations
@@ -17,7 +19,6 @@ import re
 import shutil
 import tempfile
 import time
-from abc import ABC, abstractmethod
 from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -58,76 +59,17 @@ class Seen:
     mark: str = ""
 
 
-class Lake(ABC):
-    """A place of files without folders. Raises TargetRefused, TargetUnreachable, DiskFull, all with what is safe."""
-
-    @abstractmethod
-    def where(self, name: str = "") -> str:
-        """Return the address of a file, or of the whole, as it may be shown."""
-
-    @abstractmethod
-    def under(self, name: str) -> Lake:
-        """Return the place that is a folder in this one."""
-
-    @abstractmethod
-    def alone(self) -> contextlib.AbstractContextManager[None]:
-        """Begin to write. Raises TargetUnreachable where another program does."""
-
-    @abstractmethod
-    def manifest(self) -> Seen:
-        """Return the manifest that counts now."""
-
-    @abstractmethod
-    def replace(self, data: bytes, seen: Seen) -> None:
-        """Put a manifest in the place of the one seen. Raises TargetUnreachable where that is not there any more."""
-
-    @abstractmethod
-    def opened(self, name: str) -> contextlib.AbstractContextManager[IO[bytes]]:
-        """Open a file for reading, at any place. Raises FileNotFoundError."""
-
-    @abstractmethod
-    def put(self, name: str, stream: IO[bytes]) -> bool:
-        """Write a file, complete or not at all; returns False, with nothing changed, where there is one of the name."""
-
-    @abstractmethod
-    def listed(self) -> dict[str, datetime]:
-        """Return name -> time of writing of every file."""
-
-    @abstractmethod
-    def remove(self, name: str) -> None:
-        """Remove a file; none is no error."""
-
-    def _beaten(self) -> TargetUnreachable:
-        return TargetUnreachable("Another load has published in the lake meanwhile", where=self.where(MANIFEST),
-                                 safe="the lake is as that load left it", next_command=AGAIN)
-
-
-def lake_of(url: str, root: Path) -> Lake:
-    """Return the place that parquet:DIR or s3://BUCKET/PREFIX names; DIR is relative to the root. Raises UsageError."""
-    text = url.partition(":")[2] if url.lower().startswith("parquet:") else url
-    if storage.is_far(text):
-        try:
-            address = storage.storage_address(text)
-        except ArgumentTypeError as error:
-            raise UsageError(f"--target: {error}", safe="nothing was changed",
-                             next_command="--target s3://bucket/prefix") from None
-        return ObjectLake(*address.removeprefix(storage.SCHEME).split("/", 1))
-    if not text.strip() or re.match(r"[a-z0-9]+://", text):
-        raise UsageError(f"{url!r} names no folder", safe="nothing was changed", next_command="--target parquet:DIR")
-    return FolderLake(root / Path(text).expanduser())
-
-
 # --- a folder -----------------------------------------------------------------------------------------------------
 
 
-class FolderLake(Lake):
+class FolderLake:
     """A folder of this machine; who writes holds an flock on a file in it, which goes with the process."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def where(self, name: str = "") -> str:
-        """Return the path."""
+        """Return the address of a file, or of the whole, as it may be shown."""
         return str(self.folder / name)
 
     def under(self, name: str) -> FolderLake:
@@ -136,7 +78,10 @@ class FolderLake(Lake):
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        """Make the folder where there is none, hold its lock, and remove what a killed writer left half-written."""
+        """Begin to write: make the folder, hold its lock, remove what a killed writer left half-written.
+
+        Raises TargetUnreachable where another program writes.
+        """
         with self._in_words(), disk_full_named(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
@@ -163,7 +108,7 @@ class FolderLake(Lake):
                 return
 
     def manifest(self) -> Seen:
-        """Return the manifest; its mark is the sha256."""
+        """Return the manifest that counts now; its mark is the sha256."""
         try:
             with self._in_words():
                 data = (self.folder / MANIFEST).read_bytes()
@@ -172,22 +117,25 @@ class FolderLake(Lake):
         return Seen(data, hashlib.sha256(data).hexdigest())
 
     def replace(self, data: bytes, seen: Seen) -> None:
-        """Rename the new one over the old one, which others leave alone: the lock is held."""
+        """Put a manifest in the place of the one seen, by a rename: the lock is held.
+
+        Raises TargetUnreachable where that is not there any more.
+        """
         if self.manifest().mark != seen.mark:  # by something that asks for no lock
-            raise self._beaten()
+            raise _beaten(self)
         with self._in_words(), atomic_file(self.folder / MANIFEST) as stream:
             stream.write(data)
 
     @contextlib.contextmanager
     def opened(self, name: str) -> Iterator[IO[bytes]]:
-        """Open a file of the folder."""
+        """Open a file for reading, at any place. Raises FileNotFoundError."""
         with self._in_words():
             stream = (self.folder / name).open("rb")
         with stream:
             yield stream
 
     def put(self, name: str, stream: IO[bytes]) -> bool:
-        """Write beside, flush to the disk, rename."""
+        """Write a file, complete or not at all; returns False, with nothing changed, where there is one of the name."""
         with self._in_words():
             if (self.folder / name).exists():
                 return False
@@ -196,13 +144,13 @@ class FolderLake(Lake):
         return True
 
     def listed(self) -> dict[str, datetime]:
-        """Return the files of the folder."""
+        """Return name -> time of writing of every file."""
         with self._in_words():
             return {path.name: datetime.fromtimestamp(path.stat().st_mtime, UTC) for path in self.folder.iterdir()
                     if path.is_file()}
 
     def remove(self, name: str) -> None:
-        """Unlink it."""
+        """Remove a file; none is no error."""
         with self._in_words():
             (self.folder / name).unlink(missing_ok=True)
 
@@ -225,7 +173,7 @@ class _Changed(Exception):
     """The condition of a PUT does not hold."""
 
 
-class ObjectLake(Lake):
+class ObjectLake:
     """Objects under a prefix of a bucket, by boto3: pyarrow's file system knows no conditions.
 
     Address, region and credentials of the store are those of its usual environment and files (AWS_ENDPOINT_URL,
@@ -278,7 +226,7 @@ class ObjectLake(Lake):
         except (_Changed, FileNotFoundError):
             # A PUT whose answer was lost is sent again, and then its own success is what it meets.
             if self.manifest().data != data:
-                raise self._beaten() from None
+                raise _beaten(self) from None
         except TargetUnreachable as error:
             error.safe = "the lake is as it was, or whole as this load made it: the same command goes on from either"
             raise
@@ -353,6 +301,31 @@ class ObjectLake(Lake):
 
     def _refused(self, what: str, name: str, code: str = "") -> TargetRefused:
         return TargetRefused(what, where=self.where(name), safe=SAFE, next_command=_NEXT.get(code, _CREDENTIALS))
+
+
+# --- either -------------------------------------------------------------------------------------------------------
+
+Lake = FolderLake | ObjectLake
+
+
+def lake_of(url: str, root: Path) -> Lake:
+    """Return the place that parquet:DIR or s3://BUCKET/PREFIX names; DIR is relative to the root. Raises UsageError."""
+    text = url.partition(":")[2] if url.lower().startswith("parquet:") else url
+    if storage.is_far(text):
+        try:
+            address = storage.storage_address(text)
+        except ArgumentTypeError as error:
+            raise UsageError(f"--target: {error}", safe="nothing was changed",
+                             next_command="--target s3://bucket/prefix") from None
+        return ObjectLake(*address.removeprefix(storage.SCHEME).split("/", 1))
+    if not text.strip() or re.match(r"[a-z0-9]+://", text):
+        raise UsageError(f"{url!r} names no folder", safe="nothing was changed", next_command="--target parquet:DIR")
+    return FolderLake(root / Path(text).expanduser())
+
+
+def _beaten(lake: Lake) -> TargetUnreachable:
+    return TargetUnreachable("Another load has published in the lake meanwhile", where=lake.where(MANIFEST),
+                             safe="the lake is as that load left it", next_command=AGAIN)
 
 
 @contextlib.contextmanager
