@@ -72,10 +72,6 @@ class FolderLake:
         """Return the address of a file, or of the whole, as it may be shown."""
         return str(self.folder / name)
 
-    def under(self, name: str) -> FolderLake:
-        """Return the folder in it."""
-        return FolderLake(self.folder / name)
-
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
         """Begin to write: make the folder, hold its lock, remove what a killed writer left half-written.
@@ -187,10 +183,6 @@ class ObjectLake:
     def where(self, name: str = "") -> str:
         """Return s3://BUCKET/PREFIX/NAME."""
         return f"{storage.SCHEME}{self.bucket}/{self.prefix}" + (f"/{name}" if name else "")
-
-    def under(self, name: str) -> ObjectLake:
-        """Return the longer prefix."""
-        return ObjectLake(self.bucket, f"{self.prefix}/{name}")
 
     @cached_property
     def _client(self) -> Any:

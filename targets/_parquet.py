@@ -7,9 +7,7 @@ row groups of ROWS at most. The same rows make the same bytes, as long as pyarro
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.errors import UsageError
@@ -96,20 +94,16 @@ def _table(connection: sqlite3.Connection, name: str) -> Table:
 
 
 def write(connection: sqlite3.Connection, table: Table, stream: IO[bytes]) -> int:
-    """Write all rows of a table of a database, sorted by its key; returns how many."""
-    return write_rows(table, connection.execute(
-        f"SELECT {_listed(table.names)} FROM {_listed([table.name])} ORDER BY {_listed(table.key)}"), stream)
-
-
-def write_rows(table: Table, rows: Iterable[Sequence[Any]], stream: IO[bytes], compression: str = "zstd") -> int:
-    """Write rows, which come sorted by the table's key, values in the order of its columns; returns how many."""
+    """Write all rows of a table, sorted by its key; returns how many."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema, total, left = table.schema(), 0, iter(rows)
+    schema, total = table.schema(), 0
     ordering = pq.SortingColumn.from_ordering(schema, [(name, "ascending") for name in table.key])
-    with pq.ParquetWriter(stream, schema, compression=compression, sorting_columns=ordering) as writer:
-        while block := list(islice(left, ROWS)):
+    cursor = connection.execute(f"SELECT {_listed(table.names)} FROM {_listed([table.name])} "
+                                f"ORDER BY {_listed(table.key)}")
+    with pq.ParquetWriter(stream, schema, compression="zstd", sorting_columns=ordering) as writer:
+        while block := cursor.fetchmany(ROWS):
             columns = [pa.array(values, field.type)
                        for values, field in zip(zip(*block, strict=True), schema, strict=True)]
             writer.write_batch(pa.record_batch(columns, schema=schema), row_group_size=ROWS)

@@ -24,8 +24,6 @@ import boto3
 from pipeline.errors import TargetRefused, TargetUnreachable, UsageError
 from targets import _lake, parquet
 from targets._lake import ObjectLake, Seen
-from targets._lake_stage import stage
-from targets._parquet import TEXT, WHOLE, Column, Table
 from targets.parquet import Target
 from tests.cut_line import AFTER, BEFORE, BUSY, WITHIN, Cut, cut_line
 from tests.lakes import LAKE, Rows, held, in_folder, publish, struck, two
@@ -327,19 +325,6 @@ def test_an_answer_that_is_lost_once_is_no_failure(store: ObjectStore, tmp_path:
     publish(tmp_path, LAKE, two())
     assert in_store(store, "lost") == in_folder(tmp_path / "lake")
     assert len(store.keys("lost/")) == 12  # sent twice, there once
-
-
-def test_rows_are_staged_in_a_store_for_copy(store: ObjectStore) -> None:
-    lake = ObjectLake(BUCKET, "stage/imf-weo/2024-10/digest")
-    table = Table("fact_gdp", (Column("iso3", TEXT), Column("year", WHOLE)), ("iso3", "year"))
-    found = [stage(lake, [(table, [("NGA", 2022), ("USA", 2022)])]) for _ in range(2)]
-    assert [each.again for each in found] == [False, True] and found[0].tables == found[1].tables
-    folder = found[0].manifest.removesuffix("/manifest.json")
-    assert found[0].copied_from("fact_gdp") == f"{folder}/fact_gdp.copy.json"
-    told = json.loads(store.get(f"{folder}/fact_gdp.copy.json".removeprefix(f"s3://{BUCKET}/")))
-    [entry] = told["entries"]
-    data = store.get(entry["url"].removeprefix(f"s3://{BUCKET}/"))
-    assert entry["meta"] == {"content_length": len(data), "record_count": 2}
 
 
 def test_without_boto3_the_next_command_installs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
