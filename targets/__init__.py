@@ -4,7 +4,8 @@ To add one, put NAME.py into this folder with one class named Target that has th
 it with `python load.py --target NAME`, or where it takes an address with `--target NAME://…` or `NAME:…`. publish()
 writes figures and the ledger's rows in one transaction; a batch that the ledger holds is not written again. What is put
 where is decided in history/ and targets/_publish.py, which every target that knows the schema shares. SQL lives in
-sql/, as files.
+sql/, as files. A module that has no Target but a function resolved(text) stands for other targets: it returns the
+address that is meant, which may hold a password.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from history.model import OBSERVED, Scope, Vintage, Witness
 from pipeline.errors import UsageError
 from pipeline.secrets import redacted
 from rules.identity import Country
-from targets._address import Address, parsed
+from targets._address import Address, address_of, parsed
 from utils import Workspace, sha256_text
 
 FOLDER = Path(__file__).resolve().parent
@@ -222,10 +223,15 @@ def _opened(address: Address, workspace: Workspace, rebuild: bool) -> BaseTarget
     name, listed = address.name, "python load.py --help   # lists the targets"
     if name not in names():
         near = get_close_matches(name, names(), 1)
-        meant = f"; did you mean {near[0]}?" if near else ""
-        raise UsageError(f"There is no target named {redacted(name)!r}{meant}",
+        close = f"; did you mean {near[0]}?" if near else ""
+        raise UsageError(f"There is no target named {redacted(name)!r}{close}",
                          safe="nothing was changed", next_command=listed)
-    kind: type[BaseTarget] = importlib.import_module(f"targets.{name}").Target
+    module = importlib.import_module(f"targets.{name}")
+    if hasattr(module, "resolved"):
+        meant = _opened(address_of(module.resolved(address.url)), workspace, rebuild)
+        meant.shown = address.shown
+        return meant
+    kind: type[BaseTarget] = module.Target
     if address.url and not kind.addressed:
         raise UsageError(f"The target {name} takes no address", safe="nothing was changed",
                          next_command=f"--target {name}")
