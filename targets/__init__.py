@@ -17,12 +17,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar
 
 from history.losses import Loss
 from history.merge import Conflict, Rows
 from history.model import OBSERVED, Scope, Vintage, Witness
+from pipeline.columns import Column, Tables
 from pipeline.errors import UsageError
 from pipeline.secrets import redacted
 from rules.identity import Country
@@ -192,6 +194,15 @@ class BaseTarget(ABC):
         """Return what it tells of its size and memory: of a target with history what sql/queries/measures.sql asks."""
         rows = self.query("measures", {}) if self.history else []
         return Measures(**rows[0]) if rows else Measures()
+
+    def columns(self) -> Tables:
+        """Return the columns of its tables as they are, {} where it has none of this schema yet.
+
+        Of a target with history what sql/queries/columns.sql asks; inside `with` those that are about to be published.
+        """
+        rows = self.query("columns", {}) if self.history else []
+        return {table: [Column(row["column"], row["type"], bool(row["nullable"])) for row in group]
+                for table, group in groupby(rows, lambda row: str(row["table"]))}
 
     def fault(self, most: int = 0) -> str:
         """Return "" for a target that is whole, else what is wrong with it; reads all of it, up to `most` bytes."""

@@ -341,19 +341,30 @@ def _number(file: Path) -> int:
     return int(file.name.partition("_")[0])
 
 
-def _parted(url: str) -> tuple[str, str]:
-    """Return the address without schema=NAME, and the schema. Raises UsageError for a name that is none."""
-    # Neither urlsplit nor parse_qsl: they read "postgresql:///DATABASE" and "[::1" otherwise than libpq, to which a "+"
-    # is a plus, and a blank is %20.
+def parameters_of(url: str) -> tuple[str, list[tuple[str, str]]]:
+    """Return an address up to its "?", and the parameters behind that.
+
+    Neither by urlsplit nor by parse_qsl: they read "postgresql:///DATABASE" and "[::1" otherwise than libpq, to which a
+    "+" is a plus, and a blank is %20.
+    """
     head, _, text = url.partition("?")
     pairs = (pair.partition("=") for pair in text.split("&") if pair)
-    query = [(unquote(name), unquote(value)) for name, _, value in pairs]
+    return head, [(unquote(name), unquote(value)) for name, _, value in pairs]
+
+
+def with_parameters(head: str, parameters: Sequence[tuple[str, str]]) -> str:
+    """Return an address with these parameters behind its "?"."""
+    return f"{head}?{urlencode(parameters, quote_via=quote)}" if parameters else head
+
+
+def _parted(url: str) -> tuple[str, str]:
+    """Return the address without schema=NAME, and the schema. Raises UsageError for a name that is none."""
+    head, query = parameters_of(url)
     schema = next((value for name, value in query if name == "schema"), SCHEMA)
     if not schema or "\0" in schema or len(schema.encode()) > MOST_NAME or schema.startswith("pg_"):
         raise UsageError(f"{schema!r} is no name of a schema", where=redacted(url), safe="nothing was changed",
                          next_command="--target 'postgresql://…?schema=NAME'")
-    left = urlencode([(name, value) for name, value in query if name != "schema"], quote_via=quote)
-    return f"{head}?{left}" if left else head, schema
+    return with_parameters(head, [(name, value) for name, value in query if name != "schema"]), schema
 
 
 def _refuse_unreadable(url: str) -> None:
