@@ -202,14 +202,14 @@ def test_the_second_target_is_compared_before_the_first_is_written(finished: Pat
     assert database(finished) == before
 
 
-def test_a_target_that_is_not_there_yet_is_not_begun(table: Path, tmp_path: Path) -> None:
+def test_a_target_that_is_not_there_yet_is_not_begun(table: Path, finished: Path, tmp_path: Path) -> None:
     told = write(tmp_path / "schema.csv", changed("countries_by_gdp", "year:int", "year:date"))
-    done = etl(table, tmp_path / "w", "--schema", str(told))
+    done = etl(table, finished, "--target", "sqlite:///new/there.db", "--schema", str(told))
     assert done.returncode == 3, done.stderr
     assert "load failed (exit 3)" in done.stderr
     assert "countries_by_gdp.year: type (schema date NOT NULL; checkpoint integer; target INTEGER NOT NULL)" \
         in done.stderr
-    assert not (tmp_path / "w" / "sqliteDB").exists()
+    assert not (finished / "new").exists()
 
 
 def test_a_database_of_an_older_schema_is_compared_as_it_will_be(finished: Path, tmp_path: Path) -> None:

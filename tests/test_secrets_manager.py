@@ -167,13 +167,13 @@ def test_without_the_group_it_is_said_what_to_install(target: str, needs: str, t
 # --- whole ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_run_hands_on_the_name_alone(vault: Vault, table: Path, tmp_path: Path) -> None:
+def test_a_run_hands_on_the_name_alone(vault: Vault, table: Path, finished: Path) -> None:
     vault.keep("lite", {"db": "sqlite:///there.db"})
-    done = etl(table, tmp_path / "w", "--target", "secretsmanager:lite#db", "--no-html", "--no-csv", env=vault.env)
+    done = etl(table, finished, "--target", "secretsmanager:lite#db", "--no-html", "--no-csv", env=vault.env)
     assert done.returncode == 0, done.stderr
     assert "publishing 2 batch(es) in secretsmanager:lite#db" in done.stderr
-    assert (tmp_path / "w" / "there.db").exists()
-    manifests = "".join(path.read_text() for path in (tmp_path / "w" / "results" / "runs").rglob("*.json"))
+    assert (finished / "there.db").exists()
+    manifests = "".join(path.read_text() for path in (finished / "results" / "runs").rglob("*.json"))
     assert "secretsmanager:lite#db" in manifests and "there.db" not in manifests
 
 
@@ -187,6 +187,7 @@ def everything(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
 
+@pytest.mark.full
 def test_rds_in_postgresql_and_the_password_nowhere(vault: Vault, server: Server, table: Path, tmp_path: Path) -> None:
     import psycopg
     from psycopg.sql import SQL, Literal
@@ -205,8 +206,8 @@ def test_rds_in_postgresql_and_the_password_nowhere(vault: Vault, server: Server
     assert b"c4nary" not in shown and b"gdp/rds" in shown
 
 
-def test_a_secret_that_is_not_there_fails_the_load_alone(vault: Vault, table: Path, tmp_path: Path) -> None:
-    done = etl(table, tmp_path, "--target", "secretsmanager:gone", env=vault.env)
+def test_a_secret_that_is_not_there_fails_the_load_alone(vault: Vault, table: Path, finished: Path) -> None:
+    done = etl(table, finished, "--target", "secretsmanager:gone", env=vault.env)
     assert done.returncode == 6, done.stderr
     assert "load failed (exit 6). There is no secret named 'gone'" in done.stderr
     assert "where: secretsmanager:gone" in done.stderr and "trying again" not in done.stderr
