@@ -24,6 +24,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
+from pipeline.columns import Column, Tables
 from pipeline.errors import GateError, TargetError, TargetRefused
 from pipeline.secrets import redacted
 from targets import BaseTarget, Measures, Profile, Row, _lake_manifest, _parquet, _schema, _sql, sqlite
@@ -256,6 +257,14 @@ class Target(sqlite.Target):
         """Return the size of the files that count; of memory and hits a store of files has nothing to tell."""
         seen = self.lake.manifest()
         return Measures(size=self._known(seen).size) if seen.mark else Measures()
+
+    def columns(self) -> Tables:
+        """Return the columns of its files as the manifest has them, which says nothing of nulls."""
+        known = self._before if self._connection else self._known(self.lake.manifest())
+        if known.schema < _schema.newest():
+            return {}
+        return {table: [Column(name, kind) for name, kind in file.columns.items()]
+                for table, file in known.tables.items()}
 
     def _published(self, name: str) -> sqlite3.Connection | None:
         """Return the tables as the manifest has them now, None where there is none, or one of an older schema."""

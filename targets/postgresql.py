@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import count, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlencode
 
 from history.merge import HeldSeries, Series
 from history.ranges import Range
@@ -39,6 +40,7 @@ WAIT_FOR_LOCK = "5s"  # for another load, and of readers for a table that somebo
 WORK_MEMORY = "64MB"  # for a sort or a hash table of the server's
 LOCK = 0x57_45  # of one load at a time, with the schema's name
 _SAFE = "the database is as it was"
+_BLANK, _ESCAPED = re.compile(r"[\s\\]"), r"\\\g<0>"  # in the server's options, which blanks part
 _NUMBERS = count()  # of cursors of the server: their names differ
 # The project's own tables, each behind those it refers to.
 TABLES = ("dim_country", "dim_vintage", "dim_scope", "dim_scope_key", "fact_gdp", "etl_batch", "etl_load",
@@ -112,11 +114,13 @@ class Target(BaseTarget):
         except ImportError:
             raise UsageError("--target postgresql:// needs psycopg, which is not installed", safe="nothing was changed",
                              next_command="python -m pip install -c constraints.txt '.[warehouse]'") from None
+        _refuse_unreadable(self.url)
         with self._named():
             connection = psycopg.connect(
                 self.url, cursor_factory=psycopg.ClientCursor, connect_timeout=CONNECT_WITHIN,
-                application_name="world-economies", options=f"-c search_path={_quoted(self.schema)},pg_temp "
-                f"-c timezone=UTC{f' -c lock_timeout={WAIT_FOR_LOCK}' if read_only else ''}")
+                application_name="world-economies",
+                options=f"-c search_path={_BLANK.sub(_ESCAPED, _quoted(self.schema))},pg_temp -c timezone=UTC"
+                        f"{f' -c lock_timeout={WAIT_FOR_LOCK}' if read_only else ''}")
             connection.read_only = read_only
         return connection
 
@@ -375,16 +379,49 @@ def _number(file: Path) -> int:
     return int(file.name.partition("_")[0])
 
 
+def parameters_of(url: str) -> tuple[str, list[tuple[str, str]]]:
+    """Return an address up to its "?", and the parameters behind that.
+
+    Neither by urlsplit nor by parse_qsl: they read "postgresql:///DATABASE" and "[::1" otherwise than libpq, to which a
+    "+" is a plus, and a blank is %20.
+    """
+    head, _, text = url.partition("?")
+    pairs = (pair.partition("=") for pair in text.split("&") if pair)
+    return head, [(unquote(name), unquote(value)) for name, _, value in pairs]
+
+
+def with_parameters(head: str, parameters: Sequence[tuple[str, str]]) -> str:
+    """Return an address with these parameters behind its "?"."""
+    return f"{head}?{urlencode(parameters, quote_via=quote)}" if parameters else head
+
+
 def _parted(url: str) -> tuple[str, str]:
     """Return the address without schema=NAME, and the schema. Raises UsageError for a name that is none."""
-    parts = urlsplit(url)
-    query = parse_qsl(parts.query, keep_blank_values=True)
+    head, query = parameters_of(url)
     schema = next((value for name, value in query if name == "schema"), SCHEMA)
     if not schema or "\0" in schema or len(schema.encode()) > MOST_NAME or schema.startswith("pg_"):
         raise UsageError(f"{schema!r} is no name of a schema", where=redacted(url), safe="nothing was changed",
                          next_command="--target 'postgresql://…?schema=NAME'")
-    left = urlencode([(name, value) for name, value in query if name != "schema"])
-    return urlunsplit(parts._replace(query=left)), schema
+    return with_parameters(head, [(name, value) for name, value in query if name != "schema"]), schema
+
+
+def _refuse_unreadable(url: str) -> None:
+    """Refuse an address that libpq reads otherwise than it was meant. Raises UsageError.
+
+    What a wrong one is taken for may be a part of its password, and the driver's messages repeat it: this one does not.
+    """
+    from psycopg import ProgrammingError, conninfo
+
+    try:
+        read = conninfo.conninfo_to_dict(url) if url.startswith(("postgresql://", "postgres://")) else {}
+        ports, hosts = str(read.get("port", "")).split(","), str(read.get("host", ""))
+        good = bool(read) and "@" not in hosts and all(not port or port.isdigit() for port in ports)
+    except ProgrammingError:
+        good = False
+    if not good:
+        raise UsageError("The address of the database cannot be read: in its user and password every character but "
+                         "letters and digits is written %XX, a blank %20, @ %40, / %2F, % %25",
+                         safe="nothing was changed", next_command=f"--target '{Target.addressed}'") from None
 
 
 def _quoted(name: str) -> str:
