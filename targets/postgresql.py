@@ -152,7 +152,7 @@ class Target(BaseTarget):
         try:
             yield
         except psycopg.errors.LockNotAvailable as error:
-            raise TargetUnreachable("Another load is at work in the database", where=self.shown, safe=_SAFE,
+            raise TargetUnreachable("Another program is writing in the database", where=self.shown, safe=_SAFE,
                                     next_command="python load.py") from error
         except psycopg.OperationalError as error:
             state = error.sqlstate or ""

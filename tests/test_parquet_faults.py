@@ -274,7 +274,7 @@ def test_a_lake_of_an_older_schema_is_brought_up_to_date(tmp_path: Path) -> None
     assert target.query("loaded", {}) == []
     publish(tmp_path, LAKE, two())
     history_db.publish(tmp_path, two())
-    assert manifest(lake)["schema"] == 2
+    assert manifest(lake)["schema"] == 3
     assert in_folder(lake) == in_sqlite(tmp_path)
 
 
