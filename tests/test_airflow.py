@@ -376,6 +376,30 @@ def test_in_spring_the_edition_of_april_is_missed(migrated: Airflow, tmp_path: P
     assert sql(tmp_path, "SELECT count(*), max(Vintage) FROM Countries_by_GDP") == [(189, "2025-10")]
 
 
+@needs_airflow
+@needs_environment
+@pytest.mark.full
+@pytest.mark.skipif(AIRFLOW != PROJECT / ".venv-airflow", reason="the page is about .venv-airflow")
+def test_the_commands_of_the_page_run(airflow: Airflow, tmp_path: Path) -> None:
+    page = (PROJECT / "docs" / "airflow.md").read_text(encoding="utf-8")
+    [commands] = re.findall(r"^```text\n(export .*?)^```$", page, re.MULTILINE | re.DOTALL)
+    done = subprocess.run(["bash", "-eu", "-c", commands], cwd=PROJECT, env=airflow.env | {"TMPDIR": str(tmp_path)},
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8",
+                          timeout=120, check=False)
+    assert done.returncode == 0, done.stdout
+    [home] = tmp_path.iterdir()
+    assert sql(home / "workspace", "SELECT count(*), max(Vintage) FROM Countries_by_GDP") == [(189, "2025-10")]
+
+
+def test_the_backend_of_the_page_is_the_one_of_the_tests() -> None:
+    page = (PROJECT / "docs" / "airflow.md").read_text(encoding="utf-8")
+    assert f"\nAIRFLOW__SECRETS__BACKEND={LOCAL}\n" in page
+    [kwargs] = re.findall(r"^AIRFLOW__SECRETS__BACKEND_KWARGS=(.*)$", page, re.MULTILINE)
+    assert list(json.loads(kwargs)) == ["connections_file_path"]
+    [file] = re.findall(r"^```json\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert list(json.loads(file)) == ["world_economies_target"]
+
+
 # --- its environment ------------------------------------------------------------------------------------------------
 
 
