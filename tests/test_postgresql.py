@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.postgres import PASSWORD, Server, in_postgresql, running, star, star_of
-from tests.project import run, sql
+from tests.project import PROJECT, run, sql
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +105,11 @@ def test_a_file_holds_the_address_and_no_process_shows_it(server: Server, tmp_pa
     written = b"".join(Path(folder, name).read_bytes()
                        for folder, _, names in os.walk(tmp_path / "w") for name in names)
     assert PASSWORD.encode() not in written and PASSWORD.replace(" ", "%20").encode() not in written
+
+
+def test_every_query_of_the_documentation_finds_rows(both: tuple[Path, str]) -> None:
+    page = (PROJECT / "docs" / "warehouse.md").read_text(encoding="utf-8")
+    queries = [text for text in re.findall(r"```sql\n(.*?)```", page, re.DOTALL) if "world_economies." in text]
+    assert len(queries) == 5
+    for text in queries:
+        assert in_postgresql(both[1], text), text
