@@ -32,7 +32,7 @@ from tests.project import PROJECT
 from tests.server import Answer, Server
 
 PAGES = ["README.md", *sorted(f"docs/{each.name}" for each in (PROJECT / "docs").glob("*.md")), "bench/README.md"]
-SET_UP = ("make ", "python3 -m venv ", ".venv/bin/python ", "uv ", "sudo ", "systemctl ", "journalctl ",
+SET_UP = ("make ", "python3 -m venv ", ".venv/bin/python ", "uv ", "sudo ", "systemctl ", "journalctl ", "psql ",
           "source .venv/")
 NOT_COPIED = shutil.ignore_patterns(".git", ".venv*", "results", "sqliteDB", "log", "tests", "__pycache__", ".*_cache",
                                     ".hypothesis", "*.egg-info", "build")

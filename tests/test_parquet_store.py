@@ -310,7 +310,7 @@ def test_a_store_that_is_busy(store: ObjectStore, tmp_path: Path, monkeypatch: p
 
 def test_an_answer_that_is_lost_once_is_no_failure(store: ObjectStore, tmp_path: Path,
                                                    monkeypatch: pytest.MonkeyPatch) -> None:
-    url, lost = f"s3://{BUCKET}/lost", set[str]()
+    url, lost = f"s3://{BUCKET}/answer-lost", set[str]()
 
     def once(method: str, path: str) -> str:
         if method != "PUT" or path in lost or not ("manifest" in path or "fact_gdp" in path):
@@ -323,8 +323,8 @@ def test_an_answer_that_is_lost_once_is_no_failure(store: ObjectStore, tmp_path:
         publish(tmp_path, url, two())
     assert len(lost) == 2
     publish(tmp_path, LAKE, two())
-    assert in_store(store, "lost") == in_folder(tmp_path / "lake")
-    assert len(store.keys("lost/")) == 12  # sent twice, there once
+    assert in_store(store, "answer-lost") == in_folder(tmp_path / "lake")
+    assert len(store.keys("answer-lost/")) == 12  # sent twice, there once
 
 
 def test_without_boto3_the_next_command_installs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
