@@ -26,7 +26,7 @@ from pipeline.errors import ExitCode, UsageError
 from rules.gates import LIMITS, USERS_OWN, Limits
 from rules.indicators import INDICATORS, WORLD_BANK
 from targets._regional import Column, ddl
-from targets._sql import statements
+from targets._sql import statements, views
 from tests import large_table, synthetic
 from tests.project import PROJECT
 from tests.server import Answer, Server
@@ -245,11 +245,14 @@ def test_the_indicators_are_the_real_ones() -> None:
 
 
 def schema() -> Iterator[tuple[str, str]]:
-    """Yield (table, column) of the database, every migration applied."""
+    """Yield (table, column) of the database, every migration applied and every view made."""
     with sqlite3.connect(":memory:") as database:
         for file in sorted((PROJECT / "sql" / "migrations").glob("*.sql")):
             for statement in statements(file.read_text(encoding="utf-8")):
                 database.execute(statement)
+        for name, text in views().items():
+            database.execute(f"DROP VIEW IF EXISTS {name}")
+            database.execute(text)
         tables = database.execute(
             "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%'")
         found = [(table, row[1]) for (table,) in tables.fetchall()

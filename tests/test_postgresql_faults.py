@@ -95,7 +95,7 @@ def finished(loads: Loads, workspace: Path, url: str) -> None:
 # --- a line that is cut ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("share", [0.02, 0.3, 0.5, 0.7, 0.97])
+@pytest.mark.parametrize("share", [0.3, 0.97, *(pytest.param(share, marks=pytest.mark.full) for share in (0.02, 0.5, 0.7))])
 def test_a_line_that_is_cut_leaves_the_target_as_it_was(loads: Loads, server: Server, workspace: Path,
                                                         share: float) -> None:
     url = server.url("target")
@@ -175,6 +175,7 @@ def test_two_loads_at_once_take_turns(loads: Loads, server: Server, workspace: P
     assert star(url) == loads.after
 
 
+@pytest.mark.full
 def test_another_load_that_does_not_end_is_told(loads: Loads, server: Server, workspace: Path) -> None:
     import psycopg
 
