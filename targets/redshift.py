@@ -198,7 +198,8 @@ class Target(BaseTarget):
                 text, values = _sql.many(_sql.statement(name, DIALECT), rows[at:at + ROWS_AT_ONCE])  # type: ignore[arg-type]
                 self._db.execute(*_sql.numbered(text, values))
             return len(rows)
-        return sum(self._run(name, row) for row in rows)  # type: ignore[arg-type]
+        written = [self._run(name, row) for row in rows]  # type: ignore[arg-type]
+        return sum(written)
 
     def _run(self, name: str, row: Mapping[str, Any]) -> int:
         return self._db.run(_sql.statement(name, DIALECT), row)
