@@ -10,6 +10,7 @@ import contextlib
 import re
 import socket
 import struct
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -77,6 +78,7 @@ class Session:
         """Close it; what is not committed is gone."""
         with contextlib.suppress(Exception):
             self._connection.close()
+        _shut(self._connection)
 
     def execute(self, text: str, values: Sequence[str] = ()) -> Any:
         """Run one statement with its texts :1, :2, ...; returns the cursor. Raises TargetRefused, TargetUnreachable."""
@@ -134,7 +136,17 @@ def _connected(place: Place, shown: str) -> Any:
             ssl=encrypted, sslmode=place.sslmode if encrypted else None, application_name="world-economies",
             max_prepared_statements=0, tcp_keepalive_idle=KEEPALIVE)
     except (redshift_connector.Error, OSError, struct.error) as error:
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            _shut(frame.f_locals.get("self"))
         raise _said(error, shown, SAFE) from error
+
+
+def _shut(connection: Any) -> None:
+    """Close what the driver leaves open of a connection that was cut, or that was never let in."""
+    for name in ("_sock", "_usock"):
+        with contextlib.suppress(OSError, ValueError):
+            if stream := getattr(connection, name, None):
+                stream.close()
 
 
 def _said(error: Exception, shown: str, safe: str) -> WorldEconomiesError:

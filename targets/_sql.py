@@ -98,7 +98,7 @@ def numbered(text: str, parameters: Mapping[str, Any]) -> tuple[str, list[str]]:
             return f":{texts.setdefault(value, len(texts) + 1)}"
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"{value} is no number of SQL")
-        return "NULL" if value is None else repr(value)
+        return "NULL" if value is None else repr(int(value) if isinstance(value, bool) else value)
 
     return _NAMED.sub(put, bare(text)), list(texts)
 

@@ -1,7 +1,8 @@
 """What stands in for Redshift: a proxy on loopback before PostgreSQL, which Redshift's own driver talks to.
 
-It takes away what only Redshift knows (parameters of the start, DISTKEY, SORTKEY), does COPY from S3 itself, and refuses
-what Redshift's documentation does not allow. Tables have no keys here either: nothing but the merge keeps rows apart.
+It takes away what only Redshift knows (parameters of the start, DISTKEY, SORTKEY), does COPY from S3 itself, and
+refuses what Redshift's documentation does not allow. Tables have no keys here either: the merge alone keeps rows
+apart.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ class Failure(Exception):
 class Warehouse:
     """A database behind a proxy. sent: every statement, in order.
 
-    cut: (what a statement has in it, "before" or "after" it runs), to cut the connection there, once.
+    cut: (what a statement has in it, "before" or "after" it runs), to cut the connection there, once. spoil: what
+    becomes of the rows of a COPY. seen: asked before each statement.
     """
 
     def __init__(self, server: Server, store: ObjectStore, name: str) -> None:
@@ -60,12 +62,14 @@ class Warehouse:
         self.direct = server.create(name)
         with psycopg.connect(self.direct, autocommit=True) as connection:
             connection.execute("CREATE SCHEMA emulated")
-            connection.execute("CREATE TABLE emulated.load_errors (session_id int, start_time timestamptz DEFAULT now(), "
+            connection.execute("CREATE TABLE emulated.load_errors (session_id int, start_time timestamptz, "
                                "file_name text, line_number int, column_name text, error_message text)")
             connection.execute("CREATE TABLE emulated.none_there (session int, starttime timestamptz, filename text, "
                                "line_number int, colname text, err_reason text)")
         self.sent: list[str] = []
         self.cut: tuple[str, str] | None = None
+        self.spoil: Callable[[bytes], bytes] = lambda rows: rows
+        self.seen: Callable[[str], None] = lambda text: None
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -77,11 +81,12 @@ class Warehouse:
                 f"&iam_role={role}&sslmode=disable")
 
     def rows(self, text: str, schema: str = "world_economies") -> list[tuple[Any, ...]]:
-        """Ask the database behind it."""
+        """Ask the database behind it; nothing for what has no rows."""
         import psycopg
 
         with psycopg.connect(self.direct, options=f"-c search_path={schema}", autocommit=True) as connection:
-            return connection.execute(text).fetchall()
+            cursor = connection.execute(text)
+            return cursor.fetchall() if cursor.description else []
 
     def close(self) -> None:
         self._listener.close()
@@ -116,7 +121,7 @@ class Warehouse:
         data = self._object(entry["url"])
         if entry["meta"] != {"content_length": len(data)}:
             raise Failure("The content length of the manifest is another", entry["url"])
-        return entry["url"], _lines(data)
+        return entry["url"], self.spoil(_lines(data))
 
     def _object(self, url: str) -> bytes:
         bucket, _, key = url.removeprefix("s3://").partition("/")
@@ -175,6 +180,7 @@ class _Conversation:
                 name, text, rest = data.split(b"\0", 2)
                 self.sql = text.decode()
                 self.warehouse.sent.append(self.sql)
+                self.warehouse.seen(self.sql)
                 try:
                     data = b"\0".join((name, self._rewritten(self.sql).encode(), rest))
                 except Failure as failure:
@@ -245,8 +251,7 @@ def _lines(data: bytes) -> bytes:
     import pyarrow.parquet as pq
 
     def cell(value: object) -> str:
-        text = "\\N" if value is None else str(value).replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
-        return text
+        return "\\N" if value is None else str(value).replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
 
     columns = pq.read_table(io.BytesIO(data)).to_pydict().values()
     return "".join("\t".join(map(cell, row)) + "\n" for row in zip(*columns, strict=True)).encode()
