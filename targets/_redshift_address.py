@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from pipeline import storage
 from pipeline.errors import TargetRefused, TargetUnreachable, UsageError
 from pipeline.secrets import redacted
+from targets._server import SAFE
 
 EXAMPLE = "redshift://USER@HOST:5439/DATABASE?schema=NAME&stage=s3://BUCKET/PREFIX&iam_role=ARN"
 SCHEMA = "world_economies"  # where none is named
@@ -29,7 +30,6 @@ _SCHEMA = re.compile(r"(?!pg_)[a-z_][a-z0-9_]{0,126}")
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=.@_/-]{1,512}")
 _PREFIX = re.compile(r"[A-Za-z0-9!_.*()/-]+")
 _HERE = {"localhost", "127.0.0.1"}
-_SAFE = "the database is as it was"
 
 
 @dataclass(frozen=True)
@@ -128,14 +128,14 @@ def _secret(name: str) -> Mapping[str, Any]:
         told = json.loads(client.get_secret_value(SecretId=name)["SecretString"])
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
-        raise TargetRefused(f"AWS Secrets Manager refuses the secret {name}: {code}", where=name, safe=_SAFE,
+        raise TargetRefused(f"AWS Secrets Manager refuses the secret {name}: {code}", where=name, safe=SAFE,
                             next_command="the same command with an existing secret_id, and AWS_PROFILE or keys of "
                             "somebody who may read it") from error
     except BotoCoreError as error:
-        raise TargetUnreachable(f"AWS Secrets Manager does not answer: {error}", where=name, safe=_SAFE) from error
+        raise TargetUnreachable(f"AWS Secrets Manager does not answer: {error}", where=name, safe=SAFE) from error
     except (ValueError, KeyError):
         told = None  # what it holds is in the cause of the error: it is dropped
     if not isinstance(told, dict):
         raise TargetRefused(f"The secret {name} is no JSON of username, password, host, port and dbname", where=name,
-                            safe=_SAFE)
+                            safe=SAFE)
     return told

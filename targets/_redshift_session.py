@@ -18,9 +18,9 @@ from pipeline.errors import TargetRefused, TargetUnreachable, UsageError, WorldE
 from pipeline.secrets import redacted
 from targets import Row, _sql
 from targets._redshift_address import Place
+from targets._server import SAFE
 
 DIALECT = "redshift"
-SAFE = "the database is as it was"
 AGAIN = "python load.py"
 CONNECT_WITHIN = 10.0  # seconds
 WAIT_FOR_LOCK = 10_000  # milliseconds, for another load

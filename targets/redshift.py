@@ -19,15 +19,16 @@ from typing import Any
 
 from history.merge import HeldSeries, Series
 from history.ranges import Range
-from pipeline.errors import GateError, TargetError, TargetRefused
+from pipeline.errors import TargetError, TargetRefused
 from pipeline.secrets import redacted
 from rules.identity import Country
-from targets import BaseTarget, Batch, Counts, Picture, Profile, Row, _parquet, _schema, _sql
+from targets import Batch, Counts, Profile, Row, _parquet, _schema, _sql
 from targets._parquet import REAL, TEXT, WHOLE
 from targets._publish import publish
 from targets._redshift_address import EXAMPLE, place_of
-from targets._redshift_session import AGAIN, DIALECT, SAFE, Session
+from targets._redshift_session import AGAIN, DIALECT, Session
 from targets._redshift_stage import Spool, Stage, Staged, table
+from targets._server import SAFE, ServerTarget
 from utils import Workspace, sha256_text, utc_now
 
 ROWS_AT_ONCE = 500  # of one INSERT: it may have 32,767 parameters
@@ -42,16 +43,14 @@ STAGED = {"delete_range": _RANGE[:5], "insert_range": _RANGE, "insert_scope_key"
 AT_ONCE = ("insert_scope", "insert_picture_row", "upsert_country")  # statements of many small rows
 
 
-class Target(BaseTarget):
+class Target(ServerTarget):
     """A schema of a warehouse; inside `with`, one transaction.
 
     url: with the password, if there is one. rebuild: begin with empty tables; views and tables of others stay.
     """
 
-    answers = True
-    history = True
     addressed = EXAMPLE
-    needed = True
+    dialect = DIALECT
 
     def __init__(self, workspace: Workspace, *, url: str = "", rebuild: bool = False) -> None:
         self.place = place_of(url)
@@ -82,7 +81,7 @@ class Target(BaseTarget):
         try:
             if kind is None:
                 self._flush()
-                self._check()
+                self.check(self._db.execute)
                 self._db.commit()
                 self._refresh()
         finally:
@@ -144,13 +143,6 @@ class Target(BaseTarget):
         _schema.refuse_newer(version, _schema.newest(), self.shown, what="The schema of the warehouse", safe=SAFE)
         return version
 
-    def _check(self) -> None:
-        """Ask what may be wrong after a load. Raises GateError: nothing is published then."""
-        for name, text in _sql.checks(DIALECT).items():
-            if found := self._db.execute(_sql.bare(text)).fetchmany(3):
-                raise GateError(f"The check {name} fails after the load: {'; '.join(map(str, found))}",
-                                where=self.shown, safe=SAFE, next_command="python load.py --rebuild")
-
     def _refresh(self) -> None:
         """Bring the materialized views up to what is committed: a REFRESH is a transaction of its own."""
         try:
@@ -173,10 +165,6 @@ class Target(BaseTarget):
         if any(held.get(iso3) != row for iso3, row in told.items()):
             self.run("delete_countries", [{}])
             self.run("upsert_country", list((held | told).values()))
-
-    def applied(self, batch_id: str) -> bool:
-        """Tell whether the ledger holds the batch."""
-        return bool(self.query("applied", {"batch_id": batch_id}))
 
     def publish(self, batches: Sequence[Batch]) -> Counts:
         """Put batches of one dataset among what is held; see targets/_publish.py."""
@@ -263,16 +251,6 @@ class Target(BaseTarget):
                 spoken.setdefault(row["iso3"], []).append(row)
             for iso3, rows in groupby(self._ask("held_all", asked), lambda row: str(row["iso3"])):
                 yield (indicator, iso3), _series(rows, spoken.get(iso3, ()))
-
-    def show(self, picture: Picture) -> None:
-        """Replace Countries_by_GDP and the row that says which vintage it is of."""
-        self.run("delete_picture_rows", [{}])
-        self.run("insert_picture_row", list(picture.rows))
-        self.run("replace_picture", [asdict(picture.vintage) | {"channel": picture.channel, "run_id": picture.run_id}])
-
-    def keep_picture(self, run_id: str) -> None:
-        """Write only which run asked last."""
-        self.run("ask_again", [{"run_id": run_id}])
 
     # --- what is asked --------------------------------------------------------------------------------------------
 

@@ -1,0 +1,180 @@
+-- enable_case_sensitive_identifier
+SET enable_case_sensitive_identifier TO true;
+
+-- Querying the catalog tables
+SELECT schema_name AS name FROM information_schema.schemata WHERE schema_name = $1;
+
+-- Querying the catalog tables
+SELECT table_name AS name FROM information_schema.tables WHERE table_schema = $1;
+
+-- search_path
+SET search_path TO world_economies;
+
+-- SELECT
+SELECT max(version) AS version FROM etl_schema;
+
+-- BEGIN
+begin transaction;
+
+-- statement_timeout
+SET statement_timeout TO 10000;
+
+-- LOCK
+LOCK etl_lock;
+
+-- statement_timeout
+SET statement_timeout TO 0;
+
+-- CREATE VIEW
+CREATE OR REPLACE VIEW fact_region AS
+WITH ranked AS (
+    SELECT f.dataset, v.vintage, f.year, c.region, f.iso3, f.value,
+           row_number() OVER (PARTITION BY f.dataset, v.vintage, f.year, c.region ORDER BY f.value DESC, f.iso3) AS place
+    FROM fact_gdp AS f
+    JOIN dim_vintage AS v ON v.dataset = f.dataset AND f.from_vintage <= v.vintage
+         AND (f.to_vintage IS NULL OR f.to_vintage > v.vintage)
+    JOIN dim_country AS c USING (iso3)
+    WHERE f.indicator = 'NGDPD'
+)
+SELECT dataset, vintage, year, region, sum(value) AS sum_billion,
+       avg(CASE WHEN place <= 5 THEN value END) AS top5_mean_billion, count(*) AS economies
+FROM ranked
+GROUP BY dataset, vintage, year, region;
+
+-- CREATE VIEW
+CREATE OR REPLACE VIEW fact_revision AS
+SELECT o.dataset, o.indicator, o.iso3, o.year, n.from_vintage AS vintage, o.from_vintage AS old_vintage,
+       CASE WHEN abs(n.value - o.value) > 1.0001
+                 * CAST('5e' || CAST(-1 - least(o.decimals, n.decimals) AS VARCHAR(11)) AS DOUBLE PRECISION) THEN 'revised'
+            WHEN o.forecast = 1 THEN 'confirmed' ELSE 'reopened' END AS kind,
+       o.value_text AS old_text, n.value_text AS new_text, o.value AS old_value, n.value AS new_value,
+       n.value - o.value AS change, 100.0 * (n.value - o.value) / nullif(abs(o.value), 0) AS "percent",
+       o.forecast AS old_forecast, n.forecast AS new_forecast
+FROM fact_gdp AS o
+JOIN fact_gdp AS n ON n.dataset = o.dataset AND n.indicator = o.indicator AND n.iso3 = o.iso3 AND n.year = o.year
+     AND n.from_vintage = o.to_vintage
+WHERE abs(n.value - o.value) > 1.0001
+                 * CAST('5e' || CAST(-1 - least(o.decimals, n.decimals) AS VARCHAR(11)) AS DOUBLE PRECISION)
+      OR o.forecast <> n.forecast
+UNION ALL
+SELECT o.dataset, o.indicator, o.iso3, o.year, o.to_vintage, o.from_vintage, 'withdrawn', o.value_text,
+       CAST(NULL AS VARCHAR(512)), o.value, CAST(NULL AS DOUBLE PRECISION), CAST(NULL AS DOUBLE PRECISION),
+       CAST(NULL AS DOUBLE PRECISION), o.forecast, CAST(NULL AS INTEGER)
+FROM fact_gdp AS o
+LEFT JOIN fact_gdp AS n ON n.dataset = o.dataset AND n.indicator = o.indicator AND n.iso3 = o.iso3 AND n.year = o.year
+     AND n.from_vintage = o.to_vintage
+WHERE o.to_vintage IS NOT NULL AND n.iso3 IS NULL
+UNION ALL
+SELECT DISTINCT n.dataset, n.indicator, n.iso3, n.year, n.from_vintage, CAST(NULL AS VARCHAR(512)), 'appeared',
+       CAST(NULL AS VARCHAR(512)), n.value_text, CAST(NULL AS DOUBLE PRECISION), n.value,
+       CAST(NULL AS DOUBLE PRECISION), CAST(NULL AS DOUBLE PRECISION), CAST(NULL AS INTEGER), n.forecast
+FROM fact_gdp AS n
+JOIN dim_scope AS s ON s.dataset = n.dataset AND s.indicator = n.indicator AND s.vintage < n.from_vintage
+     AND n.year BETWEEN s.first_year AND s.last_year
+LEFT JOIN fact_gdp AS o ON o.dataset = n.dataset AND o.indicator = n.indicator AND o.iso3 = n.iso3 AND o.year = n.year
+     AND o.to_vintage = n.from_vintage
+WHERE o.iso3 IS NULL;
+
+-- SELECT
+SELECT label, published, updated, dating FROM dim_vintage WHERE dataset = $1 ORDER BY vintage;
+
+-- UNION, INTERSECT, and EXCEPT
+SELECT indicator, vintage, first_year, last_year FROM dim_scope WHERE dataset = $1
+UNION ALL
+SELECT DISTINCT indicator, vintage, CAST(NULL AS INTEGER), CAST(NULL AS INTEGER) FROM dim_scope_key WHERE dataset = $1;
+
+-- SELECT
+SELECT DISTINCT v.vintage, l.channel
+FROM etl_batch AS b
+JOIN etl_load AS l USING (batch_id)
+JOIN dim_vintage AS v USING (dataset, label, updated)
+WHERE b.dataset = $1;
+
+-- SELECT
+SELECT batch_id FROM etl_batch WHERE batch_id = $1;
+
+-- INSERT; SELECT
+INSERT INTO etl_load (run_id, batch_id, channel, archive_id, sha256, url, fetched_at, loaded_at, accepted)
+SELECT b.run_id, b.batch_id, b.channel, b.archive_id, b.sha256, b.url, b.fetched_at, b.loaded_at, b.accepted
+FROM (SELECT CAST($1 AS VARCHAR(256)) AS run_id, CAST($2 AS VARCHAR(1024)) AS batch_id,
+             CAST($3 AS VARCHAR(64)) AS channel, CAST($4 AS VARCHAR(1024)) AS archive_id,
+             CAST($5 AS VARCHAR(64)) AS sha256, CAST($6 AS VARCHAR(8192)) AS url,
+             CAST($7 AS VARCHAR(64)) AS fetched_at, CAST($8 AS VARCHAR(64)) AS loaded_at,
+             CAST($9 AS VARCHAR(256)) AS accepted) AS b
+LEFT JOIN etl_load AS l ON l.run_id = b.run_id AND l.batch_id = b.batch_id
+WHERE l.run_id IS NULL;
+
+-- SELECT
+SELECT iso3 FROM dim_country WHERE name = '' OR region = '';
+
+-- SELECT
+SELECT dataset, indicator, iso3, year, count(*) AS times
+FROM fact_gdp WHERE to_vintage IS NULL
+GROUP BY dataset, indicator, iso3, year HAVING count(*) > 1;
+
+-- UNION, INTERSECT, and EXCEPT
+SELECT 'dim_country' AS repeated, iso3 AS key, count(*) AS times FROM dim_country GROUP BY iso3 HAVING count(*) > 1
+UNION ALL
+SELECT 'dim_vintage', dataset || ' ' || label || ' ' || updated, count(*)
+FROM dim_vintage GROUP BY dataset, label, updated HAVING count(*) > 1
+UNION ALL
+SELECT 'dim_vintage', dataset || ' ' || vintage, count(*) FROM dim_vintage GROUP BY dataset, vintage HAVING count(*) > 1
+UNION ALL
+SELECT 'dim_scope', dataset || ' ' || indicator || ' ' || vintage, count(*)
+FROM dim_scope GROUP BY dataset, indicator, vintage, first_year HAVING count(*) > 1
+UNION ALL
+SELECT 'dim_scope_key', dataset || ' ' || indicator || ' ' || iso3 || ' ' || vintage, count(*)
+FROM dim_scope_key GROUP BY dataset, indicator, iso3, year, vintage HAVING count(*) > 1
+UNION ALL
+SELECT 'etl_batch', batch_id, count(*) FROM etl_batch GROUP BY batch_id HAVING count(*) > 1
+UNION ALL
+SELECT 'etl_load', run_id || ' ' || batch_id, count(*) FROM etl_load GROUP BY run_id, batch_id HAVING count(*) > 1
+UNION ALL
+SELECT 'Countries_by_GDP', ISO3, count(*) FROM Countries_by_GDP GROUP BY ISO3 HAVING count(*) > 1
+UNION ALL
+SELECT 'picture', CAST(id AS VARCHAR(11)), count(*) FROM picture GROUP BY id HAVING count(*) > 1;
+
+-- Correlated subqueries
+SELECT 'country' AS missing, f.iso3 AS key, count(*) AS times
+FROM fact_gdp AS f WHERE NOT EXISTS (SELECT 1 FROM dim_country AS c WHERE c.iso3 = f.iso3) GROUP BY f.iso3
+UNION ALL
+SELECT 'vintage', f.dataset || ' ' || f.from_vintage, count(*)
+FROM fact_gdp AS f
+WHERE NOT EXISTS (SELECT 1 FROM dim_vintage AS v WHERE v.dataset = f.dataset AND v.vintage = f.from_vintage)
+GROUP BY f.dataset, f.from_vintage
+UNION ALL
+SELECT 'vintage', f.dataset || ' ' || f.to_vintage, count(*)
+FROM fact_gdp AS f
+WHERE f.to_vintage IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM dim_vintage AS v WHERE v.dataset = f.dataset AND v.vintage = f.to_vintage)
+GROUP BY f.dataset, f.to_vintage
+UNION ALL
+SELECT 'arrival', b.batch_id, 1
+FROM etl_batch AS b WHERE NOT EXISTS (SELECT 1 FROM etl_load AS l WHERE l.batch_id = b.batch_id);
+
+-- SELECT
+SELECT dataset, indicator, iso3, year, from_vintage, count(*) AS times
+FROM fact_gdp
+GROUP BY dataset, indicator, iso3, year, from_vintage HAVING count(*) > 1;
+
+-- LEAD window function
+SELECT o.dataset, o.indicator, o.iso3, o.year, o.from_vintage, o.to_vintage, o.next_vintage
+FROM (SELECT dataset, indicator, iso3, year, from_vintage, to_vintage,
+             lead(from_vintage) OVER (PARTITION BY dataset, indicator, iso3, year ORDER BY from_vintage) AS next_vintage
+      FROM fact_gdp) AS o
+WHERE o.next_vintage IS NOT NULL AND (o.to_vintage IS NULL OR o.to_vintage > o.next_vintage);
+
+-- COMMIT
+commit;
+
+-- SVV_MV_INFO
+SELECT trim(name) AS name FROM svv_mv_info WHERE schema_name = $1;
+
+-- REFRESH MATERIALIZED VIEW
+REFRESH MATERIALIZED VIEW newest_figures;
+
+-- REFRESH MATERIALIZED VIEW
+REFRESH MATERIALIZED VIEW region_top5;
+
+-- REFRESH MATERIALIZED VIEW
+REFRESH MATERIALIZED VIEW revisions;
