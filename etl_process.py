@@ -9,7 +9,6 @@ import argparse
 import contextlib
 import os
 import random
-import shlex
 import sys
 from argparse import RawDescriptionHelpFormatter
 from collections.abc import Mapping, Sequence
@@ -18,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import sources
-import targets
 from pipeline import checkpoints, choice, failure, lock, monitor, options, plan
 from pipeline.checkpoints import STAGES
 from pipeline.console import Console
@@ -259,9 +257,7 @@ class Process:
 
     def _to(self) -> str:
         """Return the target and the workspace as report.py takes them, "" for its defaults."""
-        shown = targets.shown(self.options.target)
-        target = "" if self.options.target == options.SQLITE else f" --target {shlex.quote(shown)}"
-        return target + same_place(self.options)
+        return options.same_target(self.options) + same_place(self.options)
 
     def _complete_what(self) -> None:
         """Say what the run is of where extract was not asked, and which picture is shown where it is not this run's."""

@@ -139,7 +139,7 @@ def publish(stage: Stage, target: BaseTarget, before: Manifest, origin: Manifest
             arrivals = []  # no rebuild takes in what a gate refused, nor fails because of it
         outcomes = [target.publish(batches) for batches in in_groups(arrivals)]
         try:
-            quarantine = judge(stage, outcomes, accept)
+            quarantine = judge(stage, outcomes, accept, target.where)
         except GateError as error:
             checkpoints.refuse(stage.workspace, before.run_id, error.what)
             raise
@@ -211,7 +211,7 @@ def in_groups(batches: Sequence[Batch]) -> Iterator[list[Batch]]:
             yield found[at:at + BATCHES_AT_ONCE]
 
 
-def judge(stage: Stage, outcomes: Sequence[Counts], accept: Sequence[str]) -> list[Part]:
+def judge(stage: Stage, outcomes: Sequence[Counts], accept: Sequence[str], where: str) -> list[Part]:
     """Judge what arrived against what is held; returns the parts of quarantined figures.
 
     Raises GateError for contradictions and losses that are not accepted: the target is then left as it was.
@@ -237,8 +237,7 @@ def judge(stage: Stage, outcomes: Sequence[Counts], accept: Sequence[str]) -> li
         stage.report.note(f"{len(small) - SHOWN} more such losses; report.py --revisions --indicator NAME shows them")
     if refused:
         raise GateError("; ".join(f"[{gate}] {text}" for gate, text in refused[:8]),
-                        where=str(stage.workspace.database),
-                        safe="the database is as it was, the clean records are kept",
+                        where=where, safe="the database is as it was, the clean records are kept",
                         next_command=advice(refused, outcomes))
     return [part for counts in outcomes for part in quarantined(stage.workspace, counts)]
 

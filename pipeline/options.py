@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -193,6 +194,17 @@ def settle_target(options: argparse.Namespace) -> None:
     """Put what --target-file holds in the place of --target. Raises UsageError as checked_url()."""
     if hasattr(options, "target"):
         options.target = _without_secret(options, "target", unset=SQLITE)
+
+
+def same_target(options: argparse.Namespace) -> str:
+    """Return the option that brings another command to the same target, "" where that needs none.
+
+    One of the environment stays there, and one with a password is told by its file only.
+    """
+    value, file = getattr(options, "target", SQLITE), getattr(options, "target_file", None)
+    if value in (SQLITE, environment("target")) or (has_password(value) and not file):
+        return ""
+    return f" --target-file {shlex.quote(str(file))}" if file else f" --target {shlex.quote(value)}"
 
 
 def _without_secret(options: argparse.Namespace, name: str, *, unset: str = "") -> str:

@@ -104,8 +104,11 @@ def _in_workspace(command: str, options: argparse.Namespace) -> str:
     """Return a command of ours with the workspace, and the sample, that this one was given."""
     if not command.startswith("python ") or "--workspace" in command:
         return command
+    from pipeline.options import same_target
+
     head, hash_sign, comment = command.partition("   #")
-    return f"{head}{same_place(options)}{hash_sign}{comment}"
+    target = same_target(options) if head.split()[1:2] in (["load.py"], ["report.py"]) else ""
+    return f"{head}{target}{same_place(options)}{hash_sign}{comment}"
 
 
 def same_place(options: argparse.Namespace) -> str:

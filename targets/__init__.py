@@ -141,6 +141,11 @@ class BaseTarget(ABC):
     needed: ClassVar[bool] = False
     shown: str = ""
 
+    @property
+    def where(self) -> str:
+        """Where it is, for messages."""
+        return self.shown
+
     @abstractmethod
     def __init__(self, workspace: Workspace, *, rebuild: bool = False) -> None: ...
 

@@ -45,7 +45,7 @@ class Known:
 
 def publish(store: Store, batches: Sequence[Batch]) -> Counts:
     """Put batches of one dataset among what is held, with their ledger; see BaseTarget.publish."""
-    dataset, counts = batches[0].vintage.dataset, Counts()
+    dataset, counts, started = batches[0].vintage.dataset, Counts(), utc_now()
     known = read_known(store, dataset)
     new = {batch.batch_id: batch for batch in batches if not store.applied(batch.batch_id)}
     lasting = [batch for batch in new.values() if batch.lasts]
@@ -62,8 +62,8 @@ def publish(store: Store, batches: Sequence[Batch]) -> Counts:
         _write_ledger(store, batch, counts)
     for batch in batches:
         counts.witnesses += store.run("insert_witness", [asdict(batch.witness) | {
-            "run_id": batch.run_id, "batch_id": batch.batch_id, "loaded_at": utc_now(),
-            "accepted": ",".join(batch.accepted)}])
+            "run_id": batch.run_id, "batch_id": batch.batch_id, "started_at": started,
+            "loaded_at": utc_now(), "accepted": ",".join(batch.accepted)}])
     return counts
 
 

@@ -22,6 +22,7 @@ from history.ranges import Range
 from pipeline.errors import DiskFull, TargetRefused, TargetUnreachable, UsageError
 from rules.identity import Country
 from targets import BaseTarget, Batch, Counts, Picture, Profile, Row, _schema, _sql
+from targets._checks import check
 from targets._publish import publish
 from utils import Workspace, disk_full_named, fsync_folder, utc_now
 
@@ -46,6 +47,11 @@ class Target(BaseTarget):
         self._copy: Path | None = None
         self._original: sqlite3.Connection | None = None  # held against other writers from the copy to the rename
         self._connection: sqlite3.Connection | None = None
+
+    @property
+    def where(self) -> str:
+        """Where it is, for messages."""
+        return str(self.path)
 
     # --- a copy, and its way to the place of the original ---------------------------------------------------------
 
@@ -143,6 +149,7 @@ class Target(BaseTarget):
         try:
             if kind is None and self._copy is not None:
                 with self._named():
+                    check(lambda text, most: self._db.execute(text).fetchmany(most), where=str(self.path), safe=_SAFE)
                     self._finish()
                 self._take_place(self._copy)
                 self._copy = None

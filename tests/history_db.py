@@ -121,7 +121,8 @@ class Database:
 
     def witness(self, batch: str, channel: str, archive_id: str = "", sha256: str = "", run_id: str = "run",
                 fetched_at: str = "2026-01-01T00:00:00Z") -> None:
-        self.run("INSERT INTO etl_load VALUES (?, ?, ?, ?, ?, 'data/some.file', ?, '2026-01-01T00:00:01Z', '')",
+        self.run("INSERT INTO etl_load (run_id, batch_id, channel, archive_id, sha256, url, fetched_at, loaded_at, "
+                 "accepted) VALUES (?, ?, ?, ?, ?, 'data/some.file', ?, '2026-01-01T00:00:01Z', '')",
                  (run_id, batch, channel, archive_id, sha256, fetched_at))
 
     def scope(self, dataset: str, indicator: str, vintage: str, first: int, last: int) -> None:

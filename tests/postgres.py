@@ -8,14 +8,31 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 USER, PASSWORD = "analyst", "s3cr3t pass"
 SAFE = ["-c", "fsync=off", "-c", "full_page_writes=off", "-c", "autovacuum=off", "-c", "shared_buffers=32MB"]
+
+
+STAR = {"dim_country": "iso3, iso2, name, region, subregion, region_version, m49, other_names",
+        "dim_vintage": "dataset, label, updated, published, dating, vintage",
+        "dim_scope": "dataset, indicator, vintage, first_year, last_year",
+        "dim_scope_key": "dataset, indicator, iso3, year, vintage",
+        "fact_gdp": "dataset, indicator, iso3, year, from_vintage, to_vintage, value, value_text, decimals, forecast",
+        "etl_batch": "batch_id, dataset, label, updated, digest, figures, picture_year",
+        "etl_load": "batch_id, channel, sha256, url, accepted",
+        "countries_by_gdp": "Country, GDP_USD_billion, GDP_as_published, Region, Subregion, ISO3, Year, Forecast, "
+                            "Dataset, Vintage",
+        "picture": "id, dataset, label, updated, channel",
+        "fact_revision": "dataset, indicator, iso3, year, vintage, old_vintage, kind, old_text, new_text, old_value, "
+                         "new_value, change, old_forecast, new_forecast",
+        "fact_region": "dataset, vintage, year, region, economies"}
 
 
 def programs() -> Path | None:
@@ -25,6 +42,22 @@ def programs() -> Path | None:
         return Path(found).resolve().parent
     known = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     return known[-1].parent if known else None
+
+
+class Disk:
+    """A small disk that can be filled. place: where it is mounted."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+
+    def fill(self, *, leave: int) -> None:
+        """Take all of it but so many bytes."""
+        free = os.statvfs(self.place)
+        (self.place / "filler").write_bytes(b"\0" * max(free.f_bavail * free.f_frsize - leave, 0))
+
+    def empty(self) -> None:
+        """Give it back."""
+        (self.place / "filler").unlink()
 
 
 class Server:
@@ -37,18 +70,48 @@ class Server:
             self.port = probe.getsockname()[1]
         self.process: subprocess.Popen[bytes] | None = None
 
-    def url(self, database: str, *, user: str = USER, password: str = PASSWORD, more: str = "") -> str:
-        """Return the address of a database."""
-        return f"postgresql://{user}:{password.replace(' ', '%20')}@127.0.0.1:{self.port}/{database}{more}"
+    def url(self, database: str, *, user: str = USER, password: str = PASSWORD, port: int = 0) -> str:
+        """Return the address of a database; port: of a proxy."""
+        return f"postgresql://{user}:{password.replace(' ', '%20')}@127.0.0.1:{port or self.port}/{database}"
 
     def create(self, name: str) -> str:
         """Make an empty database, and return its address."""
+        self.drop(name)
+        self._run(f'CREATE DATABASE "{name}"')
+        return self.url(name)
+
+    def drop(self, name: str) -> None:
+        """Drop a database, whoever is connected."""
+        self._run(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    def copy(self, model: str, name: str, *, tablespace: str = "") -> str:
+        """Make a database anew as another one is, and return its address."""
+        self.drop(name)
+        self._run(f'CREATE DATABASE "{name}" TEMPLATE "{model}"' + (f" TABLESPACE {tablespace}" if tablespace else ""))
+        return self.url(name)
+
+    def _run(self, statement: str) -> None:
         import psycopg
 
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-            connection.execute(f'CREATE DATABASE "{name}"')
-        return self.url(name)
+            connection.execute(statement)
+
+    @contextmanager
+    def small_disk(self, size: str) -> Iterator[Disk]:
+        """Make the tablespace "small" on a disk of its own; skips the test where none can be mounted."""
+        place = self.folder / "small"
+        place.mkdir()
+        self._give(place)
+        owner = f"uid={_nobody().pw_uid},gid={_nobody().pw_gid},mode=0700"
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},{owner}", "tmpfs", place], check=False,
+                          capture_output=True).returncode:
+            pytest.skip("no disk can be mounted here")
+        try:
+            self._run(f"CREATE TABLESPACE small LOCATION '{place}'")
+            yield Disk(place)
+            self._run("DROP TABLESPACE small")
+        finally:
+            subprocess.run(["umount", "--lazy", place], check=True)
 
     def start(self) -> None:
         """Start it and wait until it answers."""
@@ -101,18 +164,37 @@ def _nobody() -> pwd.struct_passwd:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Server]:
-    """Run a server in a folder; skips the test where PostgreSQL or its driver is missing."""
+def running() -> Iterator[Server]:
+    """Run a server of its own; skips the test where PostgreSQL or its driver is missing."""
     pytest.importorskip("psycopg", reason="the group `warehouse` is not installed")
     if not (binaries := programs()):
         pytest.skip("no PostgreSQL server on this machine")
-    for parent in (folder, *folder.parents):  # pytest's own are closed to others
-        if parent.stat().st_uid == os.geteuid() and os.geteuid() == 0 and parent != Path("/"):
-            parent.chmod(parent.stat().st_mode | 0o011)
+    # Not in pytest's folders, which every other start of pytest closes to the user that the server is.
+    folder = Path(tempfile.mkdtemp(prefix="world-economies-pg-"))
     server = Server(folder, binaries)
-    server.make()
-    server.start()
     try:
+        server.make()
+        server.start()
         yield server
     finally:
         server.stop()
+        shutil.rmtree(folder)
+
+
+def in_postgresql(url: str, text: str, schema: str = "world_economies") -> list[tuple[Any, ...]]:
+    """Run a statement and return its rows."""
+    import psycopg
+
+    with psycopg.connect(url, options=f"-c search_path={schema}") as connection:
+        cursor = connection.execute(text)
+        return cursor.fetchall() if cursor.description else []
+
+
+def star_of(rows: Callable[[str], list[tuple[Any, ...]]]) -> dict[str, list[tuple[Any, ...]]]:
+    """Return every table of the star, sorted, by a function that asks for one."""
+    return {table: sorted(rows(f"SELECT {columns} FROM {table}"), key=repr) for table, columns in STAR.items()}
+
+
+def star(url: str) -> dict[str, list[tuple[Any, ...]]]:
+    """Return every table of the star in PostgreSQL, sorted."""
+    return star_of(lambda text: in_postgresql(url, text))

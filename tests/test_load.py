@@ -64,7 +64,7 @@ def test_nothing_but_the_database_is_left_beside_it(workspace: Path) -> None:
     assert [path.name for path in (workspace / "sqliteDB").iterdir()] == ["World_Economies.db"]
     assert sql(workspace, "PRAGMA journal_mode") == [("delete",)]
     assert sql(workspace, "PRAGMA integrity_check") == [("ok",)]
-    assert sql(workspace, "PRAGMA user_version") == [(2,)]
+    assert sql(workspace, "PRAGMA user_version") == [(3,)]
 
 
 def test_loading_again_adds_nothing(workspace: Path) -> None:

@@ -1,4 +1,4 @@
--- Two ranges of one figure that overlap.
+-- A figure that is held twice for one vintage: the same range twice, two that hold now, two that overlap.
 SELECT o.dataset, o.indicator, o.iso3, o.year, o.from_vintage, o.to_vintage, o.next_vintage
 FROM (SELECT dataset, indicator, iso3, year, from_vintage, to_vintage,
              lead(from_vintage) OVER (PARTITION BY dataset, indicator, iso3, year ORDER BY from_vintage) AS next_vintage
