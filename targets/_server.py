@@ -1,24 +1,22 @@
-"""What every target does that is a server of SQL: asks its ledger, shows the picture, checks itself before a commit."""
+"""What every target does that is a server of SQL: asks its ledger, and shows the picture."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, ClassVar
+from typing import Any
 
-from pipeline.errors import GateError
-from targets import BaseTarget, Picture, _sql
+from targets import BaseTarget, Picture
 
 SAFE = "the database is as it was"
 
 
 class ServerTarget(BaseTarget):
-    """A schema of a database on a server. dialect: its folder in sql/."""
+    """A schema of a database on a server."""
 
     answers = True
     history = True
     needed = True
-    dialect: ClassVar[str]
 
     def run(self, name: str, rows: Sequence[Mapping[str, Any] | Sequence[Any]]) -> int:
         """Run a statement once a row; returns how many rows it changed."""
@@ -37,10 +35,3 @@ class ServerTarget(BaseTarget):
     def keep_picture(self, run_id: str) -> None:
         """Write only which run asked last."""
         self.run("ask_again", [{"run_id": run_id}])
-
-    def check(self, execute: Callable[[str], Any]) -> None:
-        """Ask what may be wrong after a load; execute returns a cursor. Raises GateError: nothing is published."""
-        for name, text in _sql.checks(self.dialect).items():
-            if found := execute(_sql.bare(text)).fetchmany(3):
-                raise GateError(f"The check {name} fails after the load: {'; '.join(map(str, found))}",
-                                where=self.shown, safe=SAFE, next_command="python load.py --rebuild")

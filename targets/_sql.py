@@ -56,10 +56,9 @@ def materialized(dialect: str) -> dict[str, str]:
     return {path.stem: path.read_text(encoding="utf-8") for path in files}
 
 
-def checks(dialect: str = "") -> dict[str, str]:
-    """Return the checks after a load, and more that a dialect needs, name -> a query whose rows are what is wrong."""
-    files = [*(SQL / "checks").glob("*.sql"), *((SQL / dialect / "checks").glob("*.sql") if dialect else ())]
-    return {path.stem: path.read_text(encoding="utf-8") for path in sorted(files, key=lambda path: path.stem)}
+def checks() -> dict[str, str]:
+    """Return the checks after a load, name -> a query whose rows are what is wrong."""
+    return {path.stem: path.read_text(encoding="utf-8") for path in sorted((SQL / "checks").glob("*.sql"))}
 
 
 def statements(text: str) -> list[str]:

@@ -23,6 +23,7 @@ from pipeline.errors import TargetError, TargetRefused
 from pipeline.secrets import redacted
 from rules.identity import Country
 from targets import Batch, Counts, Profile, Row, _parquet, _schema, _sql
+from targets._checks import check
 from targets._parquet import REAL, TEXT, WHOLE
 from targets._publish import publish
 from targets._redshift_address import EXAMPLE, place_of
@@ -50,7 +51,6 @@ class Target(ServerTarget):
     """
 
     addressed = EXAMPLE
-    dialect = DIALECT
 
     def __init__(self, workspace: Workspace, *, url: str = "", rebuild: bool = False) -> None:
         self.place = place_of(url)
@@ -81,7 +81,7 @@ class Target(ServerTarget):
         try:
             if kind is None:
                 self._flush()
-                self.check(self._db.execute)
+                check(self._few_rows, where=self.shown, safe=SAFE)
                 self._db.commit()
                 self._refresh()
         finally:
@@ -142,6 +142,9 @@ class Target(ServerTarget):
         version = int(self._db.ask("schema", {})[0]["version"] or 0)
         _schema.refuse_newer(version, _schema.newest(), self.shown, what="The schema of the warehouse", safe=SAFE)
         return version
+
+    def _few_rows(self, text: str, most: int) -> list[Any]:
+        return list(self._db.execute(_sql.bare(text)).fetchmany(most))
 
     def _refresh(self) -> None:
         """Bring the materialized views up to what is committed: a REFRESH is a transaction of its own."""

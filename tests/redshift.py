@@ -17,7 +17,6 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -51,14 +50,14 @@ class Failure(Exception):
 class Warehouse:
     """A database behind a proxy. sent: every statement, in order.
 
-    cut: (what a statement has in it, "before" or "after" it runs), to cut the connection there, once. spoil: what
+    cut: (how a statement begins, "before" or "after" it runs), to cut the connection there, once. spoil: what
     becomes of the rows of a COPY. seen: asked before each statement.
     """
 
     def __init__(self, server: Server, store: ObjectStore, name: str) -> None:
         import psycopg
 
-        self.name, self._server, self._store = name, server, store
+        self.name, self._store = name, store
         self.direct = server.create(name)
         with psycopg.connect(self.direct, autocommit=True) as connection:
             connection.execute("CREATE SCHEMA emulated")
@@ -188,7 +187,7 @@ class _Conversation:
                     return
             out += _packed(code, data)
         cut = self.warehouse.cut if any(code == b"E" for code, _ in messages) else None
-        if cut and cut[0] in self.sql:
+        if cut and self.sql.startswith(cut[0]):
             self.warehouse.cut = None
             if cut[1] == "after":
                 self._exchange(out)
@@ -279,12 +278,12 @@ Make = Callable[[str], Warehouse]
 
 
 @contextlib.contextmanager
-def warehouses(folder: Path) -> Iterator[tuple[Make, ObjectStore]]:
+def warehouses() -> Iterator[tuple[Make, ObjectStore]]:
     """Run a server and a store; yields what makes a warehouse by name. Skips where the driver is missing."""
     pytest.importorskip("redshift_connector", reason="the group `warehouse` is not installed")
     pytest.importorskip("moto", reason="moto is not installed")
     made: list[Warehouse] = []
-    with running(folder) as server, object_store() as store, known_here(store):
+    with running() as server, object_store() as store, known_here(store):
 
         def make(name: str) -> Warehouse:
             made.append(Warehouse(server, store, name))

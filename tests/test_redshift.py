@@ -22,16 +22,15 @@ from tests.history_db import batch, gdp
 from tests.lakes import two
 from tests.object_store import BUCKET, SECRET, ObjectStore
 from tests.orchestra import environment, launch, table_options, write_table
-from tests.postgres import PASSWORD
+from tests.postgres import PASSWORD, STAR, star_of
 from tests.project import run, sql
 from tests.redshift import ROLE, STAGE, Make, Warehouse, warehouses
-from tests.test_postgresql import STAR, star
 from utils import Workspace
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Make, ObjectStore]]:
-    with warehouses(tmp_path_factory.mktemp("redshift")) as found:
+def both() -> Iterator[tuple[Make, ObjectStore]]:
+    with warehouses() as found:
         yield found
 
 
@@ -56,7 +55,7 @@ def publish(url: str, *groups: Iterable[Batch], rebuild: bool = False) -> list[C
 
 
 def held(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
-    return star(warehouse.rows)
+    return star_of(warehouse.rows)
 
 
 def own(url: str, stage: str) -> str:
@@ -73,7 +72,7 @@ def test_batches_give_what_they_give_in_sqlite(warehouse: Warehouse, tmp_path: P
     groups = (two()[:1], two()[1:], later, two())
     told = publish(warehouse.url(), *groups)
     expected = history_db.publish(tmp_path, *groups)
-    assert held(warehouse) == star(lambda text: sql(tmp_path, text))
+    assert held(warehouse) == star_of(lambda text: sql(tmp_path, text))
     assert len(held(warehouse)["fact_gdp"]) > 6
     assert [(each.figures, each.ranges, each.gone, each.witnesses) for each in told] == [
         (each.figures, each.ranges, each.gone, each.witnesses) for each in expected]
@@ -89,6 +88,7 @@ def test_the_same_run_again_changes_nothing(warehouse: Warehouse, store: ObjectS
     assert sum("COPY" in text for text in warehouse.sent) == 2  # ranges, and keys of the report of some economies
 
 
+@pytest.mark.full
 def test_a_rebuild_begins_anew(warehouse: Warehouse) -> None:
     publish(warehouse.url(), two())
     before = held(warehouse)
@@ -139,8 +139,10 @@ def test_the_picture_is_replaced(warehouse: Warehouse) -> None:
 # --- an end in the middle -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("what", "when"), [("COPY stage_insert_range", "before"), ("COPY stage_insert_range", "after"),
-                                            ("INSERT INTO fact_gdp", "after"), ("commit", "before")])
+@pytest.mark.parametrize(("what", "when"), [
+    pytest.param("COPY stage_insert_range", "before", marks=pytest.mark.full),
+    pytest.param("COPY stage_insert_range", "after", marks=pytest.mark.full),
+    pytest.param("INSERT INTO fact_gdp", "after", marks=pytest.mark.full), ("commit", "before")])
 def test_a_connection_cut_before_the_commit_leaves_all_as_it_was(warehouse: Warehouse, store: ObjectStore, what: str,
                                                                  when: str, tmp_path: Path) -> None:
     prefix = f"cut/{what.split()[0]}-{when}-{len(what)}"
@@ -155,7 +157,7 @@ def test_a_connection_cut_before_the_commit_leaves_all_as_it_was(warehouse: Ware
     publish(url, two())
     expected = history_db.publish(tmp_path, two()[:1], two())
     assert [each.ranges for each in expected] == [3, 6]
-    assert held(warehouse)["fact_gdp"] == star(lambda text: sql(tmp_path, text))["fact_gdp"]
+    assert held(warehouse)["fact_gdp"] == star_of(lambda text: sql(tmp_path, text))["fact_gdp"]
     assert staged.items() <= {key: store.client.head_object(Bucket=BUCKET, Key=key)["LastModified"]
                               for key in store.keys(prefix)}.items()  # what was staged is taken, not put again
 
@@ -186,8 +188,9 @@ def test_an_object_that_is_another_under_the_same_name_is_refused(warehouse: War
 # --- counting -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("spoil", [lambda rows: rows + rows, lambda rows: rows.partition(b"\n")[2]],
-                         ids=["every row twice", "a row lost"])
+@pytest.mark.parametrize("spoil", [
+    pytest.param(lambda rows: rows + rows, id="every row twice"),
+    pytest.param(lambda rows: rows.partition(b"\n")[2], id="a row lost", marks=pytest.mark.full)])
 def test_a_copy_of_more_or_fewer_rows_than_the_manifest_is_refused(warehouse: Warehouse, spoil: Any) -> None:
     publish(warehouse.url(), two()[:1])
     before = held(warehouse)
@@ -197,6 +200,7 @@ def test_a_copy_of_more_or_fewer_rows_than_the_manifest_is_refused(warehouse: Wa
     assert held(warehouse) == before
 
 
+@pytest.mark.full
 def test_a_row_that_is_there_twice_stops_the_next_load(warehouse: Warehouse) -> None:
     publish(warehouse.url(), two()[:1])
     warehouse.rows("INSERT INTO dim_vintage SELECT * FROM dim_vintage")
@@ -255,12 +259,14 @@ def test_tables_of_another_program_are_left_alone(warehouse: Warehouse) -> None:
     assert Target(Workspace(Path("nowhere")), url=warehouse.url()).query("loaded", {}) == []
 
 
+@pytest.mark.full
 def test_a_newer_schema_is_refused(warehouse: Warehouse) -> None:
     publish(warehouse.url(), two()[:1])
     warehouse.rows("UPDATE etl_schema SET version = 99")
     assert "has schema 99" in refused(warehouse.url())
 
 
+@pytest.mark.full
 def test_two_loads_do_not_write_at_once(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     import psycopg
 
@@ -292,10 +298,12 @@ def test_a_secret_of_secrets_manager_is_fetched_and_shown_nowhere(warehouse: War
         "dbname": warehouse.name}))
     more = f"?secret_id=warehouse&stage={STAGE}&iam_role={ROLE}"
     assert publish(f"redshift://127.0.0.1{more}&sslmode=disable", two())[0].figures == 6
+    assert PASSWORD not in "\n".join(warehouse.sent)
     gone = f"redshift://127.0.0.1{more.replace('=warehouse', '=gone')}"
     assert "refuses the secret gone: ResourceNotFoundException" in refused(gone)
 
 
+@pytest.mark.full
 def test_no_secret_is_in_sql_log_files_or_any_process(warehouse: Warehouse, store: ObjectStore, tmp_path: Path) -> None:
     commands: set[bytes] = set()
     warehouse.seen = lambda _: commands.update(_command_lines())
@@ -332,7 +340,7 @@ def test_ten_vintages_in_sqlite_and_in_redshift_are_the_same(warehouse: Warehous
                                                              tmp_path: Path) -> None:
     code, said = etl(warehouse, store, tmp_path, target=f"sqlite,{warehouse.url()}")
     assert code == 0, said
-    expected = star(lambda text: sql(tmp_path, text))
+    expected = star_of(lambda text: sql(tmp_path, text))
     assert len(expected["dim_vintage"]) == 10 and len(expected["fact_gdp"]) > 50_000
     assert held(warehouse) == expected
     for question in ((), ("--as-of", "2024-04"), ("--revisions", "--country", "NGA"), ("--explain", "KOR", "2024"),
@@ -360,4 +368,4 @@ def test_the_star_is_all_that_is_compared(warehouse: Warehouse) -> None:
     publish(warehouse.url(), two()[:1])
     tables = {name for (name,) in warehouse.rows("SELECT table_name FROM information_schema.tables "
                                                  "WHERE table_schema = 'world_economies'")}
-    assert tables - set(STAR) == {"etl_schema", "etl_lock", "etl_manifest"}
+    assert tables - set(STAR) == {"etl_schema", "etl_lock", "etl_manifest", "etl_ledger"}

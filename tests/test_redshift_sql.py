@@ -65,8 +65,8 @@ OF_SQLITE = {"own_tables", "held_series", "held_keys", "measures", "schema"}
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Make, ObjectStore]]:
-    with warehouses(tmp_path_factory.mktemp("redshift")) as found:
+def both() -> Iterator[tuple[Make, ObjectStore]]:
+    with warehouses() as found:
         yield found
 
 
@@ -213,6 +213,7 @@ def test_one_insert_takes_many_rows() -> None:
     assert _sql.numbered(text, parameters) == ("INSERT INTO t (a, b)\nVALUES\n(:1, 1),\n(:2, NULL)", ["x", "y"])
 
 
+@pytest.mark.full
 def test_countries_are_written_where_they_differ(both: tuple[Make, ObjectStore]) -> None:
     warehouse = both[0]("countries")
     nigeria, japan = [each for each in load_identity().countries() if each.iso3 in {"NGA", "JPN"}][::-1]
@@ -224,6 +225,7 @@ def test_countries_are_written_where_they_differ(both: tuple[Make, ObjectStore])
         (each.iso3, asdict(each)["name"]) for each in (japan, nigeria)]
 
 
+@pytest.mark.full
 def test_a_schema_of_an_earlier_program_has_no_answers(both: tuple[Make, ObjectStore]) -> None:
     warehouse = both[0]("empty")
     target = Target(Workspace(Path("nowhere")), url=warehouse.url())

@@ -93,6 +93,7 @@ CREATE TABLE etl_load (
     sha256      VARCHAR(64) NOT NULL,
     url         VARCHAR(8192) NOT NULL,
     fetched_at  VARCHAR(64) NOT NULL,
+    started_at  VARCHAR(64) NOT NULL,
     loaded_at   VARCHAR(64) NOT NULL,
     accepted    VARCHAR(256) NOT NULL
 ) DISTSTYLE ALL SORTKEY (batch_id);
@@ -133,7 +134,15 @@ CREATE TABLE etl_manifest (
 ) DISTSTYLE ALL SORTKEY (loaded_at);
 
 -- INSERT; SELECT
-INSERT INTO etl_schema (version, applied_at) VALUES (2, $1);
+INSERT INTO etl_schema (version, applied_at) VALUES (3, $1);
+
+-- CREATE VIEW
+CREATE OR REPLACE VIEW etl_ledger AS
+SELECT l.run_id AS run, b.dataset, v.vintage, b.batch_id AS piece, b.digest AS sha256, b.figures AS "rows",
+       l.started_at AS started, l.loaded_at AS committed
+FROM etl_load AS l
+JOIN etl_batch AS b ON b.batch_id = l.batch_id
+JOIN dim_vintage AS v ON v.dataset = b.dataset AND v.label = b.label AND v.updated = b.updated;
 
 -- CREATE VIEW
 CREATE OR REPLACE VIEW fact_region AS
@@ -299,13 +308,14 @@ INSERT INTO etl_batch (batch_id, dataset, label, updated, digest, figures, pictu
 VALUES ($1, $2, $3, $4, $5, 3, 0);
 
 -- INSERT; SELECT
-INSERT INTO etl_load (run_id, batch_id, channel, archive_id, sha256, url, fetched_at, loaded_at, accepted)
-SELECT b.run_id, b.batch_id, b.channel, b.archive_id, b.sha256, b.url, b.fetched_at, b.loaded_at, b.accepted
+INSERT INTO etl_load (run_id, batch_id, channel, archive_id, sha256, url, fetched_at, started_at, loaded_at, accepted)
+SELECT b.run_id, b.batch_id, b.channel, b.archive_id, b.sha256, b.url, b.fetched_at, b.started_at, b.loaded_at,
+       b.accepted
 FROM (SELECT CAST($1 AS VARCHAR(256)) AS run_id, CAST($2 AS VARCHAR(1024)) AS batch_id,
              CAST($3 AS VARCHAR(64)) AS channel, CAST($4 AS VARCHAR(1024)) AS archive_id,
              CAST($5 AS VARCHAR(64)) AS sha256, CAST($6 AS VARCHAR(8192)) AS url,
-             CAST($7 AS VARCHAR(64)) AS fetched_at, CAST($8 AS VARCHAR(64)) AS loaded_at,
-             CAST($9 AS VARCHAR(256)) AS accepted) AS b
+             CAST($7 AS VARCHAR(64)) AS fetched_at, CAST($8 AS VARCHAR(64)) AS started_at,
+             CAST($9 AS VARCHAR(64)) AS loaded_at, CAST($10 AS VARCHAR(256)) AS accepted) AS b
 LEFT JOIN etl_load AS l ON l.run_id = b.run_id AND l.batch_id = b.batch_id
 WHERE l.run_id IS NULL;
 
@@ -405,6 +415,18 @@ VALUES ($1, $2, $3, $4, $5, 2, 0);
 INSERT INTO etl_batch (batch_id, dataset, label, updated, digest, figures, picture_year)
 VALUES ($1, $2, $3, $4, $5, 1, 0);
 
+-- INSERT; SELECT
+INSERT INTO etl_load (run_id, batch_id, channel, archive_id, sha256, url, fetched_at, started_at, loaded_at, accepted)
+SELECT b.run_id, b.batch_id, b.channel, b.archive_id, b.sha256, b.url, b.fetched_at, b.started_at, b.loaded_at,
+       b.accepted
+FROM (SELECT CAST($1 AS VARCHAR(256)) AS run_id, CAST($2 AS VARCHAR(1024)) AS batch_id,
+             CAST($3 AS VARCHAR(64)) AS channel, CAST($4 AS VARCHAR(1024)) AS archive_id,
+             CAST($5 AS VARCHAR(64)) AS sha256, CAST($6 AS VARCHAR(8192)) AS url,
+             CAST($7 AS VARCHAR(64)) AS fetched_at, CAST($8 AS VARCHAR(64)) AS started_at,
+             CAST($8 AS VARCHAR(64)) AS loaded_at, CAST($9 AS VARCHAR(256)) AS accepted) AS b
+LEFT JOIN etl_load AS l ON l.run_id = b.run_id AND l.batch_id = b.batch_id
+WHERE l.run_id IS NULL;
+
 -- DELETE
 DELETE FROM Countries_by_GDP;
 
@@ -425,32 +447,60 @@ VALUES (1, $1, $2, $3, $4, $5);
 -- SELECT
 SELECT iso3 FROM dim_country WHERE name = '' OR region = '';
 
--- SELECT
-SELECT dataset, indicator, iso3, year, count(*) AS times
-FROM fact_gdp WHERE to_vintage IS NULL
-GROUP BY dataset, indicator, iso3, year HAVING count(*) > 1;
+-- WITH clause; ROW_NUMBER window function
+WITH alike AS (
+    SELECT dataset, indicator, year, from_vintage, to_vintage, count(*) AS figures
+    FROM fact_gdp
+    GROUP BY dataset, indicator, year, from_vintage, to_vintage
+), held AS (
+    SELECT s.dataset, s.vintage, a.figures
+    FROM dim_scope AS s
+    JOIN alike AS a ON a.dataset = s.dataset AND a.indicator = s.indicator
+         AND a.year BETWEEN s.first_year AND s.last_year
+         AND a.from_vintage <= s.vintage AND (a.to_vintage IS NULL OR a.to_vintage > s.vintage)
+    UNION ALL
+    SELECT k.dataset, k.vintage, 1
+    FROM dim_scope_key AS k
+    JOIN fact_gdp AS f ON f.dataset = k.dataset AND f.indicator = k.indicator AND f.iso3 = k.iso3 AND f.year = k.year
+         AND f.from_vintage <= k.vintage AND (f.to_vintage IS NULL OR f.to_vintage > k.vintage)
+), told AS (
+    SELECT v.dataset, v.vintage, max(b.figures) AS figures
+    FROM etl_batch AS b
+    JOIN dim_vintage AS v ON v.dataset = b.dataset AND v.label = b.label AND v.updated = b.updated
+    WHERE NOT (v.dating = 'observed' AND v.dataset LIKE 'table:%')
+    GROUP BY v.dataset, v.vintage
+    HAVING count(*) = 1
+), counted AS (
+    SELECT dataset, vintage, sum(figures) AS figures FROM held GROUP BY dataset, vintage
+)
+SELECT t.dataset, t.vintage, t.figures AS manifest, coalesce(c.figures, 0) AS held
+FROM told AS t
+LEFT JOIN counted AS c ON c.dataset = t.dataset AND c.vintage = t.vintage
+WHERE t.figures <> coalesce(c.figures, 0);
+
+-- LEAD window function
+SELECT o.dataset, o.indicator, o.iso3, o.year, o.from_vintage, o.to_vintage, o.next_vintage
+FROM (SELECT dataset, indicator, iso3, year, from_vintage, to_vintage,
+             lead(from_vintage) OVER (PARTITION BY dataset, indicator, iso3, year ORDER BY from_vintage) AS next_vintage
+      FROM fact_gdp) AS o
+WHERE o.next_vintage IS NOT NULL AND (o.to_vintage IS NULL OR o.to_vintage > o.next_vintage);
 
 -- UNION, INTERSECT, and EXCEPT
-SELECT 'dim_country' AS repeated, iso3 AS key, count(*) AS times FROM dim_country GROUP BY iso3 HAVING count(*) > 1
+SELECT 'dim_country' AS twice, iso3 AS key FROM dim_country GROUP BY iso3 HAVING count(*) > 1
 UNION ALL
-SELECT 'dim_vintage', dataset || ' ' || label || ' ' || updated, count(*)
-FROM dim_vintage GROUP BY dataset, label, updated HAVING count(*) > 1
+SELECT 'dim_vintage', dataset || ' ' || vintage FROM dim_vintage GROUP BY dataset, vintage HAVING count(*) > 1
 UNION ALL
-SELECT 'dim_vintage', dataset || ' ' || vintage, count(*) FROM dim_vintage GROUP BY dataset, vintage HAVING count(*) > 1
-UNION ALL
-SELECT 'dim_scope', dataset || ' ' || indicator || ' ' || vintage, count(*)
+SELECT 'dim_scope', dataset || ' ' || indicator || ' ' || vintage
 FROM dim_scope GROUP BY dataset, indicator, vintage, first_year HAVING count(*) > 1
 UNION ALL
-SELECT 'dim_scope_key', dataset || ' ' || indicator || ' ' || iso3 || ' ' || vintage, count(*)
+SELECT 'dim_scope_key', dataset || ' ' || indicator || ' ' || iso3 || ' ' || vintage
 FROM dim_scope_key GROUP BY dataset, indicator, iso3, year, vintage HAVING count(*) > 1
 UNION ALL
-SELECT 'etl_batch', batch_id, count(*) FROM etl_batch GROUP BY batch_id HAVING count(*) > 1
+SELECT 'etl_batch', batch_id FROM etl_batch GROUP BY batch_id HAVING count(*) > 1
 UNION ALL
-SELECT 'etl_load', run_id || ' ' || batch_id, count(*) FROM etl_load GROUP BY run_id, batch_id HAVING count(*) > 1
+SELECT 'etl_load', run_id || ' ' || batch_id FROM etl_load GROUP BY run_id, batch_id HAVING count(*) > 1
 UNION ALL
-SELECT 'Countries_by_GDP', ISO3, count(*) FROM Countries_by_GDP GROUP BY ISO3 HAVING count(*) > 1
-UNION ALL
-SELECT 'picture', CAST(id AS VARCHAR(11)), count(*) FROM picture GROUP BY id HAVING count(*) > 1;
+SELECT 'Countries_by_GDP', ISO3 FROM Countries_by_GDP GROUP BY ISO3 HAVING count(*) > 1;
 
 -- Correlated subqueries
 SELECT 'country' AS missing, f.iso3 AS key, count(*) AS times
@@ -467,20 +517,44 @@ WHERE f.to_vintage IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM dim_vintage AS v WHERE v.dataset = f.dataset AND v.vintage = f.to_vintage)
 GROUP BY f.dataset, f.to_vintage
 UNION ALL
+SELECT 'country', k.iso3, count(*)
+FROM dim_scope_key AS k WHERE NOT EXISTS (SELECT 1 FROM dim_country AS c WHERE c.iso3 = k.iso3) GROUP BY k.iso3
+UNION ALL
+SELECT 'vintage', k.dataset || ' ' || k.vintage, count(*)
+FROM dim_scope_key AS k
+WHERE NOT EXISTS (SELECT 1 FROM dim_vintage AS v WHERE v.dataset = k.dataset AND v.vintage = k.vintage)
+GROUP BY k.dataset, k.vintage
+UNION ALL
+SELECT 'vintage', s.dataset || ' ' || s.vintage, count(*)
+FROM dim_scope AS s
+WHERE NOT EXISTS (SELECT 1 FROM dim_vintage AS v WHERE v.dataset = s.dataset AND v.vintage = s.vintage)
+GROUP BY s.dataset, s.vintage
+UNION ALL
 SELECT 'arrival', b.batch_id, 1
 FROM etl_batch AS b WHERE NOT EXISTS (SELECT 1 FROM etl_load AS l WHERE l.batch_id = b.batch_id);
 
--- SELECT
-SELECT dataset, indicator, iso3, year, from_vintage, count(*) AS times
-FROM fact_gdp
-GROUP BY dataset, indicator, iso3, year, from_vintage HAVING count(*) > 1;
+-- Correlated subqueries
+SELECT 'batch' AS missing, v.dataset, v.vintage AS key
+FROM dim_vintage AS v
+WHERE NOT EXISTS (
+      SELECT 1 FROM etl_batch AS b WHERE b.dataset = v.dataset AND b.label = v.label AND b.updated = v.updated)
+UNION ALL
+SELECT 'vintage', b.dataset, b.batch_id
+FROM etl_batch AS b
+WHERE NOT EXISTS (
+      SELECT 1 FROM dim_vintage AS v WHERE v.dataset = b.dataset AND v.label = b.label AND v.updated = b.updated);
 
--- LEAD window function
-SELECT o.dataset, o.indicator, o.iso3, o.year, o.from_vintage, o.to_vintage, o.next_vintage
-FROM (SELECT dataset, indicator, iso3, year, from_vintage, to_vintage,
-             lead(from_vintage) OVER (PARTITION BY dataset, indicator, iso3, year ORDER BY from_vintage) AS next_vintage
-      FROM fact_gdp) AS o
-WHERE o.next_vintage IS NOT NULL AND (o.to_vintage IS NULL OR o.to_vintage > o.next_vintage);
+-- WITH clause; ROW_NUMBER window function
+WITH alike AS (
+    SELECT DISTINCT dataset, indicator, year, from_vintage, to_vintage FROM fact_gdp
+)
+SELECT s.dataset, s.vintage, s.indicator, s.first_year, s.last_year, count(DISTINCT a.year) AS held
+FROM dim_scope AS s
+LEFT JOIN alike AS a ON a.dataset = s.dataset AND a.indicator = s.indicator
+     AND a.year BETWEEN s.first_year AND s.last_year
+     AND a.from_vintage <= s.vintage AND (a.to_vintage IS NULL OR a.to_vintage > s.vintage)
+GROUP BY s.dataset, s.vintage, s.indicator, s.first_year, s.last_year
+HAVING count(DISTINCT a.year) <> s.last_year - s.first_year + 1;
 
 -- COMMIT
 commit;

@@ -74,6 +74,7 @@ CREATE TABLE etl_load (
     sha256      VARCHAR(64) NOT NULL,
     url         VARCHAR(8192) NOT NULL,
     fetched_at  VARCHAR(64) NOT NULL,
+    started_at  VARCHAR(64) NOT NULL,
     loaded_at   VARCHAR(64) NOT NULL,
     accepted    VARCHAR(256) NOT NULL
 ) DISTSTYLE ALL SORTKEY (batch_id);
