@@ -89,17 +89,17 @@ def numbered(text: str, parameters: Mapping[str, Any]) -> tuple[str, list[str]]:
     A NULL that is bound has no type by which a server could compare it, and a text that is written needs quotes that
     differ from server to server: so texts alone are bound.
     """
-    texts: dict[str, int] = {}
+    numbers: dict[str, int] = {}  # by name: two texts that happen to be equal make no other statement
 
     def put(found: re.Match[str]) -> str:
         value = parameters[found[1]]
         if isinstance(value, str):
-            return f":{texts.setdefault(value, len(texts) + 1)}"
+            return f":{numbers.setdefault(found[1], len(numbers) + 1)}"
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"{value} is no number of SQL")
         return "NULL" if value is None else repr(int(value) if isinstance(value, bool) else value)
 
-    return _NAMED.sub(put, bare(text)), list(texts)
+    return _NAMED.sub(put, bare(text)), [parameters[name] for name in numbers]
 
 
 def many(text: str, rows: Sequence[Mapping[str, Any]]) -> tuple[str, dict[str, Any]]:

@@ -39,7 +39,7 @@ PAGES = (
     (r"REFRESH MATERIALIZED VIEW", "REFRESH MATERIALIZED VIEW"),
     (r"COPY .* FORMAT AS PARQUET MANIFEST", "COPY from columnar data formats; Using a manifest to specify data files"),
     (r"DELETE FROM", "DELETE"), (r"UPDATE", "UPDATE"), (r"INSERT INTO[^;]*\)\nVALUES", "INSERT"),
-    (r"INSERT INTO", "INSERT; SELECT"), (r"EXPLAIN", "EXPLAIN"),
+    (r"INSERT INTO", "INSERT; SELECT"), (r"EXPLAIN", "EXPLAIN"), (r"ANALYZE", "ANALYZE"),
     (r"SELECT[^;]*\bsvv_mv_info\b", "SVV_MV_INFO"), (r"SELECT[^;]*\bsvv_table_info\b", "SVV_TABLE_INFO"),
     (r"SELECT[^;]*\bsys_load_error_detail\b", "SYS_LOAD_ERROR_DETAIL"),
     (r"SELECT[^;]*\bstl_load_errors\b", "STL_LOAD_ERRORS"),

@@ -204,9 +204,9 @@ DELETE FROM dim_country;
 INSERT INTO dim_country (iso3, iso2, m49, name, other_names, region, subregion, region_version)
 VALUES
 ($1, $2, $3, $4, $5, $6, $7, $8),
-($9, $10, $11, $12, $13, $14, $15, $8),
-($16, $17, $18, $19, $20, $6, $7, $8),
-($21, $22, $23, $24, $25, $26, $27, $8);
+($9, $10, $11, $12, $13, $14, $15, $16),
+($17, $18, $19, $20, $21, $22, $23, $24),
+($25, $26, $27, $28, $29, $30, $31, $32);
 
 -- SELECT
 SELECT label, published, updated, dating FROM dim_vintage WHERE dataset = $1 ORDER BY vintage;
@@ -240,7 +240,7 @@ DELETE FROM dim_scope WHERE dataset = $1 AND vintage = $2;
 INSERT INTO dim_scope (dataset, indicator, vintage, first_year, last_year)
 VALUES
 ($1, $2, $3, 2022, 2022),
-($1, $2, $3, 2024, 2024);
+($4, $5, $6, 2024, 2024);
 
 -- SELECT
 SELECT indicator, iso3, CAST(year AS VARCHAR(11)) AS year_text, vintage
@@ -323,8 +323,8 @@ WHERE l.run_id IS NULL;
 INSERT INTO dim_scope (dataset, indicator, vintage, first_year, last_year)
 VALUES
 ($1, $2, $3, 2022, 2022),
-($1, $2, $4, 2022, 2022),
-($1, $2, $4, 2024, 2024);
+($4, $5, $6, 2022, 2022),
+($7, $8, $9, 2024, 2024);
 
 -- DROP TABLE
 DROP TABLE IF EXISTS stage_delete_range;
@@ -414,18 +414,6 @@ VALUES ($1, $2, $3, $4, $5, 2, 0);
 -- INSERT
 INSERT INTO etl_batch (batch_id, dataset, label, updated, digest, figures, picture_year)
 VALUES ($1, $2, $3, $4, $5, 1, 0);
-
--- INSERT; SELECT
-INSERT INTO etl_load (run_id, batch_id, channel, archive_id, sha256, url, fetched_at, started_at, loaded_at, accepted)
-SELECT b.run_id, b.batch_id, b.channel, b.archive_id, b.sha256, b.url, b.fetched_at, b.started_at, b.loaded_at,
-       b.accepted
-FROM (SELECT CAST($1 AS VARCHAR(256)) AS run_id, CAST($2 AS VARCHAR(1024)) AS batch_id,
-             CAST($3 AS VARCHAR(64)) AS channel, CAST($4 AS VARCHAR(1024)) AS archive_id,
-             CAST($5 AS VARCHAR(64)) AS sha256, CAST($6 AS VARCHAR(8192)) AS url,
-             CAST($7 AS VARCHAR(64)) AS fetched_at, CAST($8 AS VARCHAR(64)) AS started_at,
-             CAST($8 AS VARCHAR(64)) AS loaded_at, CAST($9 AS VARCHAR(256)) AS accepted) AS b
-LEFT JOIN etl_load AS l ON l.run_id = b.run_id AND l.batch_id = b.batch_id
-WHERE l.run_id IS NULL;
 
 -- DELETE
 DELETE FROM Countries_by_GDP;
@@ -558,6 +546,9 @@ HAVING count(DISTINCT a.year) <> s.last_year - s.first_year + 1;
 
 -- COMMIT
 commit;
+
+-- ANALYZE
+ANALYZE fact_gdp;
 
 -- SVV_MV_INFO
 SELECT trim(name) AS name FROM svv_mv_info WHERE schema_name = $1;

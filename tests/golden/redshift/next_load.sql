@@ -109,7 +109,7 @@ FROM (SELECT CAST($1 AS VARCHAR(256)) AS run_id, CAST($2 AS VARCHAR(1024)) AS ba
              CAST($3 AS VARCHAR(64)) AS channel, CAST($4 AS VARCHAR(1024)) AS archive_id,
              CAST($5 AS VARCHAR(64)) AS sha256, CAST($6 AS VARCHAR(8192)) AS url,
              CAST($7 AS VARCHAR(64)) AS fetched_at, CAST($8 AS VARCHAR(64)) AS started_at,
-             CAST($8 AS VARCHAR(64)) AS loaded_at, CAST($9 AS VARCHAR(256)) AS accepted) AS b
+             CAST($9 AS VARCHAR(64)) AS loaded_at, CAST($10 AS VARCHAR(256)) AS accepted) AS b
 LEFT JOIN etl_load AS l ON l.run_id = b.run_id AND l.batch_id = b.batch_id
 WHERE l.run_id IS NULL;
 
@@ -227,6 +227,9 @@ HAVING count(DISTINCT a.year) <> s.last_year - s.first_year + 1;
 
 -- COMMIT
 commit;
+
+-- ANALYZE
+ANALYZE fact_gdp;
 
 -- SVV_MV_INFO
 SELECT trim(name) AS name FROM svv_mv_info WHERE schema_name = $1;
