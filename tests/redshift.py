@@ -28,7 +28,7 @@ from tests.postgres import PASSWORD, USER, Server, running
 ROLE = "arn:aws:iam::123456789012:role/reads-the-stage"
 STAGE = f"s3://{BUCKET}/stage"
 # Redshift joins by hashes where it can, whatever its statistics say; PostgreSQL without statistics or keys does not.
-PLANS = "-c enable_nestloop=off -c work_mem=64MB -c max_parallel_workers_per_gather=0"
+PLANS = "-c enable_nestloop=off -c work_mem=64MB -c max_parallel_workers_per_gather=0 -c jit=off"
 # What Redshift has not, or what would end a transaction: each with the page of its documentation that says so.
 FOREIGN = re.compile(r"\bON CONFLICT\b|\bDISTINCT ON\b|::|\bpg_advisory|\bRETURNING\b|\bANY\s*\(|\bTRUNCATE\b|"
                      r"\bON COMMIT DROP\b|\bCREATE (UNIQUE )?INDEX\b|\bPRIMARY KEY\b|\bCHECK\s*\(|\btext COLLATE\b|"
