@@ -81,10 +81,13 @@ class Process:
     def _environment(self, stage: str) -> dict[str, str]:
         """Return what a stage inherits; an address travels here, to extract alone: anyone can read a command line."""
         ours, asks = ENVIRONMENT_PREFIX, stage == "extract"
-        hidden = {f"{ours}URL", f"{ours}URL_FILE", f"{ours}TARGET_FILE", f"{ours}NOTIFY"}
+        hidden = {f"{ours}{name}" for name in ("URL", "URL_FILE", "TARGET_FILE", "SCHEMA_FILE", "NOTIFY")}
+        hidden |= set() if stage == "load" else {f"{ours}SCHEMA"}
         inherited = {name: value for name, value in os.environ.items()
                      if name not in hidden and (asks or not (name.startswith(ours) and name.endswith("_URL")))}
         target = {f"{ours}TARGET": self.options.target} if has_password(self.options.target) else {}
+        if stage == "load" and has_password(self.options.schema):
+            target |= {f"{ours}SCHEMA": self.options.schema}
         return inherited | target | ({f"{ours}URL": self.url} if self.url and asks else {})
 
     def run(self) -> ExitCode:

@@ -19,7 +19,7 @@ from typing import Any
 
 from history.merge import CHANNELS
 from history.model import OBSERVED, Scope, Vintage, Witness
-from pipeline import checkpoints, options, plan, staging
+from pipeline import checkpoints, drift, options, plan, staging
 from pipeline.checkpoints import Manifest, Meter, Part
 from pipeline.countries import load_identity
 from pipeline.errors import CheckpointError, ExitCode, GateError, WorldEconomiesError
@@ -59,6 +59,9 @@ def body(stage: Stage) -> ExitCode:
     if not rebuild and not plan.why_run(stage.workspace, "load", before.run_id, stage.options):
         stage.report.emit("skipped", "skipped: its checkpoint is whole and nothing before it changed")
         return ExitCode.DONE
+    check = drift.check_of(stage, before)
+    for target in targets:  # all of them, before the first is written
+        check(target)
     if before.is_large:
         return large_table(stage, meter, before, origin)
     gc.set_threshold(FEW_COLLECTIONS, *gc.get_threshold()[1:])
@@ -66,7 +69,7 @@ def body(stage: Stage) -> ExitCode:
     done: list[Published] = []
     for target in targets:
         try:
-            done.append(publish(stage, target, before, origin, accept, asked))
+            done.append(publish(stage, target, before, origin, accept, asked, check))
         except WorldEconomiesError as error:
             if done:
                 error.safe = f"{', '.join(each.target for each in done)}: loaded; {target.shown}: as it was"
@@ -123,11 +126,15 @@ class Published:
 
 
 def publish(stage: Stage, target: BaseTarget, before: Manifest, origin: Manifest, accept: Sequence[str],
-            asked: Sequence[str]) -> Published:
-    """Publish a run's batches in one target, in one transaction; asked: gates named by this command."""
+            asked: Sequence[str], check: drift.Check) -> Published:
+    """Publish a run's batches in one target, in one transaction.
+
+    asked: gates named by this command. check: of its columns, now that it is of this schema.
+    """
     rebuild = stage.options.rebuild
     committed = runs_in(target) if rebuild else set()
     with target:
+        check(target, inside=True)
         describe(target)
         lost = target.history and not target.query("loaded", {})[0]["batches"]
         kept = kept_batches(stage, committed) if rebuild or lost else []

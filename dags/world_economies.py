@@ -4,9 +4,10 @@ extract, transform, load and report are the scripts that a person types; they re
 the worker (`WORLD_ECONOMIES_SOURCE`, `WORLD_ECONOMIES_WORKSPACE`, …). freshness fails where an edition of the World
 Economic Outlook has not come 14 days after its day, whatever became of the others.
 
-Variables: `world_economies_schedule`, monthly (without it) or daily; `world_economies_project`, the project folder
-where this file is not in it. Connection: `world_economies_target`, where the figures go, unless the environment says so
-by `WORLD_ECONOMIES_TARGET`. All in docs/airflow.md.
+`WORLD_ECONOMIES_DAG_SCHEDULE` in the environment where Airflow parses this file: monthly (without it) or daily.
+Variable `world_economies_project`: the project folder where this file is not in it. Connection
+`world_economies_target`: where the figures go, unless the environment says so by `WORLD_ECONOMIES_TARGET`. All in
+docs/airflow.md.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ VARIABLES_OF_THE_TARGET = ("WORLD_ECONOMIES_TARGET", "WORLD_ECONOMIES_TARGET_FIL
 SCHEDULES = {"monthly": "30 5 7 * *", "daily": "30 5 * * *"}
 # Of pipeline/errors.py: the source, the target, the workspace. What ends otherwise would end so again.
 RETRYABLE = frozenset({4, 6, 7})
-GRACE = 20.0  # seconds that a stage has to end cleanly
+SCHEDULE = "WORLD_ECONOMIES_DAG_SCHEDULE"
+GRACE = 4.0  # seconds that a stage has to end cleanly: Airflow kills the task itself after five
 DAY = "{{ (dag_run.data_interval_end or dag_run.run_after) | ds }}"
 
 
@@ -53,6 +55,7 @@ class Script(BaseOperator):
         super().__init__(**keywords)
         self.script, self.arguments, self.target = script, list(arguments), target
         self._child: subprocess.Popen[str] | None = None
+        self._told_to_end = False
 
     def execute(self, context: Any) -> None:
         """Run it, its lines in the task's log. Raises AirflowFailException where another try would end the same."""
@@ -73,23 +76,28 @@ class Script(BaseOperator):
             command, cwd=folder, env=environment(self.target), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, encoding="utf-8", errors="replace", start_new_session=True)
         try:
+            if self._told_to_end:  # while the process began, when on_kill saw none to end
+                self._end()
             for line in self._child.stdout or ():
                 self.log.info("%s", line.rstrip())
             return self._child.wait()
         finally:
-            self.on_kill()  # a timeout of Airflow's comes as an exception
+            self._end()  # a timeout of Airflow's comes as an exception
 
     def on_kill(self) -> None:
         """Let the stage end cleanly: every finished checkpoint stays, and the next try goes on from there."""
+        self._told_to_end = True
+        self._end()
+
+    def _end(self) -> None:
         child = self._child
         if child is None or child.poll() is not None:
             return
-        for number in (signal.SIGTERM, signal.SIGKILL):
+        for number in (signal.SIGTERM, signal.SIGKILL):  # the second for what began in it and did not listen
             with suppress(ProcessLookupError):
                 os.killpg(child.pid, number)
-            with suppress(subprocess.TimeoutExpired):
+            with suppress(subprocess.TimeoutExpired):  # never without one: on_kill may interrupt the wait of _run
                 child.wait(GRACE)
-                return
 
 
 def environment(target: bool) -> dict[str, str]:
@@ -140,10 +148,14 @@ def address(found: Connection) -> str:
 
 
 def cron() -> str:
-    """Return when to run, by the variable world_economies_schedule. Raises ValueError for any but the two it may be."""
-    chosen = Variable.get("world_economies_schedule", default="monthly")
+    """Return when to run, monthly or daily. Raises ValueError for any but the two.
+
+    By the environment and not by a variable of Airflow: this file is parsed twice a minute, and each time would ask the
+    database and the secrets backend.
+    """
+    chosen = os.environ.get(SCHEDULE) or "monthly"
     if chosen not in SCHEDULES:
-        raise ValueError(f"The variable world_economies_schedule is {chosen!r}; it may be {' or '.join(SCHEDULES)}")
+        raise ValueError(f"{SCHEDULE} is {chosen!r}; it may be {' or '.join(SCHEDULES)}")
     return SCHEDULES[chosen]
 
 
@@ -152,7 +164,7 @@ with DAG(
     description="GDP by country: extract, transform, load, report, and whether it is fresh",
     doc_md=__doc__,
     schedule=CronTriggerTimetable(cron(), timezone="UTC"),
-    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    start_date=datetime(2000, 1, 1, tzinfo=UTC),  # before it a run has no tasks, and is green
     catchup=False,  # an edition has all years: runs of the past would ask for the same figures
     max_active_runs=1,  # one run holds the workspace
     default_args={"retries": 4, "retry_delay": timedelta(minutes=5), "retry_exponential_backoff": True,

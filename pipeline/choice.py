@@ -16,7 +16,7 @@ from pipeline.checkpoints import STAGES
 from pipeline.command import again
 from pipeline.errors import CheckpointError, UsageError, WorldEconomiesError
 from pipeline.options import AUTO
-from targets import open_target
+from targets import open_target, shown
 from utils import Workspace, sha256_file
 
 HEEDED = ("unit", "columns")  # options that make another run of the same files
@@ -69,9 +69,9 @@ def choose(workspace: Workspace, stage: str, options: argparse.Namespace) -> Cho
         return Choice(False, f"--from {options.from_stage}")
     if stage == "extract":
         return Choice(True, "it parses archived bytes" if options.from_archive else "it asks the source")
-    if stage == "report" and not open_target(options.target, workspace).answers:
-        return Choice(False, f"the target {options.target} answers no queries")
     try:
+        if stage == "report" and not open_target(options.target, workspace).answers:
+            return Choice(False, f"the target {shown(options.target)} answers no queries")
         reason = plan.why_run(workspace, stage, checkpoints.current_run(workspace), options)
     except WorldEconomiesError as error:
         reason = f"{error.where}: {error.what}" if error.where else error.what

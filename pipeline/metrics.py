@@ -56,7 +56,7 @@ METRICS = (
     Metric("target_spilled_bytes_total", COUNTER, "What queries of the database wrote to temporary files."),
     Metric("target_batches", GAUGE, "Batches in the ledger."),
     Metric("target_figures", GAUGE, "Figures that hold now."),
-    Metric("target_picture_economies", GAUGE, "Economies in the picture."),
+    Metric("target_picture_economies", GAUGE, "Economies in the picture; of the regions, records."),
     Metric("target_picture_published_timestamp_seconds", GAUGE, "When the edition of the picture was published."),
     Metric("target_picture_info", GAUGE, "Of what the picture is, as labels."),
     Metric("report_query_seconds", GAUGE, "How long the query of one of the two tables took at the end of the run."),

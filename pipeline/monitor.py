@@ -18,6 +18,7 @@ from pipeline import checkpoints
 from pipeline.checkpoints import STAGES, Manifest, Meter
 from pipeline.errors import CheckpointError, ExitCode, WorldEconomiesError
 from pipeline.logs import without_secrets
+from pipeline.stage import named
 from utils import VERSION, Workspace, utc_now, write_json
 
 if TYPE_CHECKING:
@@ -53,9 +54,10 @@ class Ending:
         """Keep the summary of the run, and write the metrics where they are asked for."""
         self.told = True
         stage, chosen = self.stage, self.stage.options
-        last = remembered(stage.workspace, content, started=self.meter.started, seconds=self.meter.seconds(),
-                          whole=not chosen.only)
+        last = dict(content)
         try:
+            last = remembered(stage.workspace, content, started=self.meter.started, seconds=self.meter.seconds(),
+                              whole=not chosen.only)
             keep(stage.workspace, last)
         except (OSError, WorldEconomiesError) as error:
             stage.report.warn(f"log/{LAST} could not be written: {error}")
@@ -67,7 +69,8 @@ class Ending:
 
 
 def content_of(error: BaseException) -> dict[str, Any]:
-    """Return the summary of a run that ended before it had one."""
+    """Return the summary of a run that ended before it had one, by the exit code that it is going to end with."""
+    error = named(error) if isinstance(error, Exception) else error
     if isinstance(error, WorldEconomiesError):
         return {"exit_code": int(error.exit_code), "failure": error.lines()}
     code = ExitCode.INTERRUPTED if isinstance(error, KeyboardInterrupt) else ExitCode.FAULT
@@ -128,6 +131,12 @@ def manifest_of(workspace: Workspace, run_id: str, stage: str) -> Manifest | Non
         return None
 
 
+def newest_of(workspace: Workspace, stage: str) -> Manifest | None:
+    """Return the manifest of a stage of the current run, or of the newest that has one: the others end unfinished."""
+    runs = dict.fromkeys([checkpoints.current_run(workspace), *checkpoints.run_ids(workspace)])
+    return next(filter(None, (manifest_of(workspace, run_id, stage) for run_id in runs)), None)
+
+
 def _place(workspace: Workspace) -> Path:
     return workspace.log.with_name(LAST)
 
@@ -143,11 +152,11 @@ def gathered(workspace: Workspace, opened: Sequence[BaseTarget], last: Mapping[s
     pipeline/summary.py. A target that does not answer is told as such.
     """
     last = last_run(workspace) if last is None else last
-    current = checkpoints.current_run(workspace)
-    manifests = {stage: manifest_of(workspace, current, stage) for stage in STAGES}
+    origin = manifest_of(workspace, checkpoints.current_run(workspace), STAGES[0])
+    manifests = {stage: newest_of(workspace, stage) for stage in STAGES}
     told: dict[str, Any] = without_secrets({
         "version": VERSION, "workspace": str(workspace.root), "last_run": dict(last) or None,
-        "last_success": succeeded(workspace, last), "source": _source(manifests[STAGES[0]], last),
+        "last_success": succeeded(workspace, last), "source": _source(origin, last),
         "stages": {stage: found for stage, manifest in manifests.items() if (found := _stage(stage, manifest, last))},
         "targets": [_target(each, workspace) for each in opened]})
     return told
@@ -193,4 +202,6 @@ def _target(opened: BaseTarget, workspace: Workspace) -> dict[str, Any]:
             told["query_seconds"] = seconds_of_tables(opened, workspace)
     except WorldEconomiesError as error:
         return told | {"up": False, "fault": error.what}
+    except Exception as error:  # noqa: BLE001  a target of the user's own may raise anything; the others are told
+        return told | {"up": False, "fault": f"{type(error).__name__}: {error}"}
     return told | {"up": True}

@@ -170,6 +170,10 @@ def add_load_options(parser: Parser) -> None:
     add_accept(parser)
     add_target(parser)
     add_work(parser)
+    parser.lasting("--schema", default="", metavar="FILE|URL", help="what columns the tables should have, of a file or "
+                   "of postgresql://HOST/DATABASE: where checkpoint and target differ from it, nothing is written; an "
+                   f"address with a password only from {ENVIRONMENT_PREFIX}SCHEMA or --schema-file")
+    parser.lasting("--schema-file", type=Path, metavar="FILE", help="a file that holds what --schema would say")
     parser.add_argument("--rebuild", action="store_true",
                         help="make the database again from every kept clean record; your own tables in it stay")
 
@@ -191,9 +195,12 @@ def add_report_options(parser: Parser, *, own_year: bool = True) -> None:
 
 
 def settle_target(options: argparse.Namespace) -> None:
-    """Put what --target-file holds in the place of --target. Raises UsageError as checked_url()."""
+    """Put what --target-file and --schema-file hold in the place of their options. Raises UsageError as checked_url().
+    """
     if hasattr(options, "target"):
         options.target = _without_secret(options, "target", unset=SQLITE)
+    if hasattr(options, "schema"):
+        options.schema = _without_secret(options, "schema")
 
 
 def same_target(options: argparse.Namespace) -> str:
@@ -247,9 +254,9 @@ def arguments_for(stage: str, options: argparse.Namespace) -> list[str]:
     arguments: list[str] = []
     for action in parser._actions:
         value = getattr(options, action.dest, action.default)
-        if value == action.default or action.dest in {"url", "url_file", "target_file"}:
+        if value == action.default or action.dest in {"url", "url_file", "target_file", "schema_file"}:
             continue
-        if action.dest == "target" and has_password(value):
+        if action.dest in {"target", "schema"} and has_password(value):
             continue
         arguments += _written(action.option_strings[0], value)
     return arguments

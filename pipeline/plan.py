@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 import targets
-from pipeline import checkpoints
+from pipeline import checkpoints, schema
 from pipeline.errors import CheckpointError, UsageError
 from rules import gates
 from rules.indicators import MAIN
@@ -32,12 +32,16 @@ def code(stage: str) -> str:
 
 
 def parameters(stage: str, options: argparse.Namespace) -> dict[str, Any]:
-    """Return the options that matter to a stage after extract. Raises UsageError for an unknown gate."""
+    """Return the options that matter to a stage after extract.
+
+    Raises UsageError for an unknown gate, a schema that cannot be read.
+    """
     if stage == "transform":
         engine = {"engine": options.engine} if options.engine else {}
         return {"accept": [gate for gate in checked_gates(options.accept) if gate in gates.OF_FIGURES]} | engine
     if stage == "load":
-        return {"target": targets.shown(options.target)}
+        told = {"schema": schema.identity(options.schema)} if getattr(options, "schema", "") else {}
+        return {"target": targets.shown(options.target)} | told
     names = ("min_gdp", "top", "region", "year", "format", "no_html", "no_csv")
     return {"target": targets.shown(options.target)} | {name: getattr(options, name) for name in names}
 

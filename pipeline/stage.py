@@ -107,7 +107,8 @@ def _in_workspace(command: str, options: argparse.Namespace) -> str:
     from pipeline.options import same_target
 
     head, hash_sign, comment = command.partition("   #")
-    target = same_target(options) if head.split()[1:2] in (["load.py"], ["report.py"]) else ""
+    other = "--target" in head or head.split()[1] not in ("load.py", "report.py")
+    target = "" if other else same_target(options)
     return f"{head}{target}{same_place(options)}{hash_sign}{comment}"
 
 

@@ -12,6 +12,7 @@ import large
 from pipeline import checkpoints, choice, monitor
 from pipeline.checkpoints import STAGES
 from pipeline.errors import CheckpointError, WorldEconomiesError
+from pipeline.options import SQLITE
 from pipeline.runner import Outcome
 from pipeline.secrets import redact_text
 from utils import Workspace
@@ -110,8 +111,9 @@ def status(workspace: Workspace, target: str, form: str = "table", most: int = 1
     """
     current = checkpoints.current_run(workspace)
     runs = [_run(workspace, run_id, current) for run_id in checkpoints.run_ids(workspace)[:most]]
-    if not runs and form != "json":
-        return "There is no run yet; python etl_process.py begins one.", True
+    if not runs and form != "json":  # one that failed before it had figures left no run
+        nothing = "There is no run yet; python etl_process.py begins one."
+        return "\n".join([nothing, *_last_lines(monitor.last_run(workspace))]), True
     opened = list(_opened(workspace, target))
     states = [_target_state(each) for each in opened]
     said = [*states, *(state for run in runs for state in run["stages"].values())]
@@ -146,14 +148,18 @@ def _last_lines(last: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _opened(workspace: Workspace, target: str) -> Iterator[BaseTarget]:
-    """Yield the targets that --target names, and the databases of the regions where there are any."""
+    """Yield the targets that --target names, and the databases of the regions where there are any.
+
+    These alone where there are no others, and --target names none.
+    """
     from targets import open_targets
 
-    there = [large.REGIONS] if (workspace.database.parent / large.REGIONS).is_dir() else []
-    if target != large.REGIONS and (workspace.database.exists() or not there):
-        there.insert(0, target)
-    for text in there or [target]:
-        yield from open_targets(text, workspace)
+    named = {each.shown: each for each in open_targets(target, workspace)}
+    if (workspace.database.parent / large.REGIONS).is_dir():
+        if list(named) == [SQLITE] and not workspace.database.exists():
+            del named[SQLITE]
+        named |= {each.shown: each for each in open_targets(large.REGIONS, workspace)}
+    yield from named.values()
 
 
 def _target_state(opened: BaseTarget) -> str:

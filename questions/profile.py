@@ -86,7 +86,7 @@ def seconds_of_tables(target: BaseTarget, workspace: Workspace) -> dict[str, flo
     options = argparse.Namespace(year=0, region="", min_gdp=100.0, top=0, format="json")
     watched = Watched(target, workspace, options, plan=False)
     picture.newest(watched)
-    return {call.name: call.went.seconds for call in watched.calls if call.name in TABLES}
+    return {call.name: round(call.went.seconds, 6) for call in watched.calls if call.name in TABLES}
 
 
 def check(target: BaseTarget) -> None:

@@ -4,7 +4,8 @@ To add one, put NAME.py into this folder with one class named Target that has th
 it with `python load.py --target NAME`, or where it takes an address with `--target NAME://…` or `NAME:…`. publish()
 writes figures and the ledger's rows in one transaction; a batch that the ledger holds is not written again. What is put
 where is decided in history/ and targets/_publish.py, which every target that knows the schema shares. SQL lives in
-sql/, as files.
+sql/, as files. A module that has no Target but a function resolved(text) stands for other targets: it returns the
+address that is meant, which may hold a password.
 """
 
 from __future__ import annotations
@@ -16,16 +17,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar
 
 from history.losses import Loss
 from history.merge import Conflict, Rows
 from history.model import OBSERVED, Scope, Vintage, Witness
+from pipeline.columns import Column, Tables
 from pipeline.errors import UsageError
 from pipeline.secrets import redacted
 from rules.identity import Country
-from targets._address import Address, parsed
+from targets._address import Address, address_of, parsed
 from utils import Workspace, sha256_text
 
 FOLDER = Path(__file__).resolve().parent
@@ -197,6 +200,15 @@ class BaseTarget(ABC):
         rows = self.query("measures", {}) if self.history else []
         return Measures(**rows[0]) if rows else Measures()
 
+    def columns(self) -> Tables:
+        """Return the columns of its tables as they are, {} where it has none of this schema yet.
+
+        Of a target with history what sql/queries/columns.sql asks; inside `with` those that are about to be published.
+        """
+        rows = self.query("columns", {}) if self.history else []
+        return {table: [Column(row["column"], row["type"], bool(row["nullable"])) for row in group]
+                for table, group in groupby(rows, lambda row: str(row["table"]))}
+
     def fault(self, most: int = 0) -> str:
         """Return "" for a target that is whole, else what is wrong with it; reads all of it, up to `most` bytes."""
         return ""
@@ -227,10 +239,15 @@ def _opened(address: Address, workspace: Workspace, rebuild: bool) -> BaseTarget
     name, listed = address.name, "python load.py --help   # lists the targets"
     if name not in names():
         near = get_close_matches(name, names(), 1)
-        meant = f"; did you mean {near[0]}?" if near else ""
-        raise UsageError(f"There is no target named {redacted(name)!r}{meant}",
+        close = f"; did you mean {near[0]}?" if near else ""
+        raise UsageError(f"There is no target named {redacted(name)!r}{close}",
                          safe="nothing was changed", next_command=listed)
-    kind: type[BaseTarget] = importlib.import_module(f"targets.{name}").Target
+    module = importlib.import_module(f"targets.{name}")
+    if hasattr(module, "resolved"):
+        meant = _opened(address_of(module.resolved(address.url)), workspace, rebuild)
+        meant.shown = address.shown
+        return meant
+    kind: type[BaseTarget] = module.Target
     if address.url and not kind.addressed:
         raise UsageError(f"The target {name} takes no address", safe="nothing was changed",
                          next_command=f"--target {name}")

@@ -4,6 +4,7 @@
     postgresql://user@host/db     a module of targets/ by the address's scheme
     parquet:DIR                   one that takes a path
     s3://bucket/prefix            a scheme that is another module's: parquet
+    secretsmanager:NAME           one that is kept in AWS Secrets Manager
 """
 
 from __future__ import annotations
@@ -37,10 +38,11 @@ def parsed(text: str, names: Collection[str]) -> list[Address]:
     """
     known = "|".join(map(re.escape, sorted((*names, *SERVED), key=len, reverse=True)))
     found = [part.strip() for part in re.split(rf",(?=\s*(?:{known})(?:[:,]|\s*$))", text) if part.strip()]
-    return list(dict.fromkeys(_address(part) for part in found))
+    return list(dict.fromkeys(address_of(part) for part in found))
 
 
-def _address(text: str) -> Address:
+def address_of(text: str) -> Address:
+    """Return the one destination that a text names, commas and all."""
     name, colon, _ = text.partition(":")
     plain = name.strip().lower()
     return Address(SERVED.get(plain, plain) if colon else plain, text if colon else "")

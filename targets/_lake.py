@@ -4,6 +4,8 @@ Files are put once and never changed: put() says False where one of the name is 
 of them count. replace() puts another in its place in one step, and only for who has seen the one before it: of two that
 write at once the second is refused, whatever it was doing. In a folder that is a lock and a rename, in a store the
 conditions If-None-Match and If-Match of a PUT.
+
+Both have the same methods, and raise TargetRefused, TargetUnreachable and DiskFull, which say what is safe.
 """
 
 from __future__ import annotations
@@ -11,12 +13,12 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import io
 import os
 import re
 import shutil
 import tempfile
 import time
-from abc import ABC, abstractmethod
 from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,7 +29,7 @@ from typing import IO, Any
 
 from pipeline import storage
 from pipeline.errors import TargetRefused, TargetUnreachable, UsageError, WorldEconomiesError
-from utils import atomic_file, disk_full_named, full_disk
+from utils import atomic_file, disk_full_named
 
 MANIFEST = "manifest.json"
 LOCK = ".lock"
@@ -38,8 +40,14 @@ CONNECT, ANSWER, TRIES = 5.0, 60.0, 3  # seconds to connect, and without a byte;
 CHUNK = 1 << 20  # bytes copied at once
 _CHANGED = {"412", "409", "PreconditionFailed", "ConditionalRequestConflict"}
 _MISSING = {"404", "NoSuchKey"}
-_PASSING = {"SlowDown", "RequestTimeout", "Throttling", "ThrottlingException", "TooManyRequests", "InternalError",
-            "ServiceUnavailable"}
+_PASSING = {"RequestTimeout", "Throttling", "ThrottlingException", "TooManyRequests"}  # beside all of 500 and more
+_CREDENTIALS = ("the same command with AWS_PROFILE, or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_DEFAULT_REGION "
+                "of somebody who may; AWS_ENDPOINT_URL for a store that is not Amazon's")
+_NEXT = {
+    "NoSuchBucket": "make the bucket, or name another one: --target s3://BUCKET/PREFIX",
+    "AccessDenied": "the same command as a user or role with s3:GetObject, s3:PutObject and s3:ListBucket there; "
+                    "without the last one a file that is not there is forbidden, too",
+}
 _HALF_WRITTEN = re.compile(r"\..+-[a-z0-9_]{8}\.tmp")  # as utils.atomic_file names them
 
 
@@ -51,78 +59,26 @@ class Seen:
     mark: str = ""
 
 
-class Lake(ABC):
-    """A place of files without folders. Raises TargetRefused, TargetUnreachable, DiskFull, all with what is safe."""
-
-    @abstractmethod
-    def where(self, name: str = "") -> str:
-        """Return the address of a file, or of the whole, as it may be shown."""
-
-    @abstractmethod
-    def alone(self) -> contextlib.AbstractContextManager[None]:
-        """Begin to write. Raises TargetUnreachable where another program does."""
-
-    @abstractmethod
-    def manifest(self) -> Seen:
-        """Return the manifest that counts now."""
-
-    @abstractmethod
-    def replace(self, data: bytes, seen: Seen) -> None:
-        """Put a manifest in the place of the one seen. Raises TargetUnreachable where that is not there any more."""
-
-    @abstractmethod
-    def opened(self, name: str) -> contextlib.AbstractContextManager[IO[bytes]]:
-        """Open a file for reading, at any place. Raises FileNotFoundError."""
-
-    @abstractmethod
-    def put(self, name: str, stream: IO[bytes]) -> bool:
-        """Write a file, complete or not at all; returns False, with nothing changed, where there is one of the name."""
-
-    @abstractmethod
-    def listed(self) -> dict[str, datetime]:
-        """Return name -> time of writing of every file."""
-
-    @abstractmethod
-    def remove(self, name: str) -> None:
-        """Remove a file; none is no error."""
-
-    def _beaten(self) -> TargetUnreachable:
-        return TargetUnreachable("Another load has published in the lake meanwhile", where=self.where(MANIFEST),
-                                 safe="the lake is as that load left it", next_command=AGAIN)
-
-
-def lake_of(url: str, root: Path) -> Lake:
-    """Return the place that parquet:DIR or s3://BUCKET/PREFIX names; DIR is relative to the root. Raises UsageError."""
-    text = url.partition(":")[2] if url.lower().startswith("parquet:") else url
-    if storage.is_far(text):
-        try:
-            address = storage.storage_address(text)
-        except ArgumentTypeError as error:
-            raise UsageError(f"--target: {error}", safe="nothing was changed",
-                             next_command="--target s3://bucket/prefix") from None
-        return ObjectLake(*address.removeprefix(storage.SCHEME).split("/", 1))
-    if not text.strip() or re.match(r"[a-z0-9]+://", text):
-        raise UsageError(f"{url!r} names no folder", safe="nothing was changed", next_command="--target parquet:DIR")
-    return FolderLake(root / Path(text).expanduser())
-
-
 # --- a folder -----------------------------------------------------------------------------------------------------
 
 
-class FolderLake(Lake):
+class FolderLake:
     """A folder of this machine; who writes holds an flock on a file in it, which goes with the process."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def where(self, name: str = "") -> str:
-        """Return the path."""
+        """Return the address of a file, or of the whole, as it may be shown."""
         return str(self.folder / name)
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        """Make the folder where there is none, hold its lock, and remove what a killed writer left half-written."""
-        with self._in_words():
+        """Begin to write: make the folder, hold its lock, remove what a killed writer left half-written.
+
+        Raises TargetUnreachable where another program writes.
+        """
+        with self._in_words(), disk_full_named(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
         try:
@@ -148,7 +104,7 @@ class FolderLake(Lake):
                 return
 
     def manifest(self) -> Seen:
-        """Return the manifest; its mark is the sha256."""
+        """Return the manifest that counts now; its mark is the sha256."""
         try:
             with self._in_words():
                 data = (self.folder / MANIFEST).read_bytes()
@@ -157,22 +113,25 @@ class FolderLake(Lake):
         return Seen(data, hashlib.sha256(data).hexdigest())
 
     def replace(self, data: bytes, seen: Seen) -> None:
-        """Rename the new one over the old one, which others leave alone: the lock is held."""
+        """Put a manifest in the place of the one seen, by a rename: the lock is held.
+
+        Raises TargetUnreachable where that is not there any more.
+        """
         if self.manifest().mark != seen.mark:  # by something that asks for no lock
-            raise self._beaten()
+            raise _beaten(self)
         with self._in_words(), atomic_file(self.folder / MANIFEST) as stream:
             stream.write(data)
 
     @contextlib.contextmanager
     def opened(self, name: str) -> Iterator[IO[bytes]]:
-        """Open a file of the folder."""
+        """Open a file for reading, at any place. Raises FileNotFoundError."""
         with self._in_words():
             stream = (self.folder / name).open("rb")
         with stream:
             yield stream
 
     def put(self, name: str, stream: IO[bytes]) -> bool:
-        """Write beside, flush to the disk, rename."""
+        """Write a file, complete or not at all; returns False, with nothing changed, where there is one of the name."""
         with self._in_words():
             if (self.folder / name).exists():
                 return False
@@ -181,13 +140,13 @@ class FolderLake(Lake):
         return True
 
     def listed(self) -> dict[str, datetime]:
-        """Return the files of the folder."""
+        """Return name -> time of writing of every file."""
         with self._in_words():
             return {path.name: datetime.fromtimestamp(path.stat().st_mtime, UTC) for path in self.folder.iterdir()
                     if path.is_file()}
 
     def remove(self, name: str) -> None:
-        """Unlink it."""
+        """Remove a file; none is no error."""
         with self._in_words():
             (self.folder / name).unlink(missing_ok=True)
 
@@ -199,9 +158,6 @@ class FolderLake(Lake):
         except FileNotFoundError:
             raise
         except OSError as error:
-            if full := full_disk(error, Path(error.filename or self.folder)):
-                full.safe = SAFE
-                raise full from error
             raise TargetRefused(f"The lake cannot be read or written: {error.strerror or error}",
                                 where=str(error.filename or self.folder), safe=SAFE, next_command=AGAIN) from error
 
@@ -213,7 +169,7 @@ class _Changed(Exception):
     """The condition of a PUT does not hold."""
 
 
-class ObjectLake(Lake):
+class ObjectLake:
     """Objects under a prefix of a bucket, by boto3: pyarrow's file system knows no conditions.
 
     Address, region and credentials of the store are those of its usual environment and files (AWS_ENDPOINT_URL,
@@ -262,7 +218,10 @@ class ObjectLake(Lake):
         except (_Changed, FileNotFoundError):
             # A PUT whose answer was lost is sent again, and then its own success is what it meets.
             if self.manifest().data != data:
-                raise self._beaten() from None
+                raise _beaten(self) from None
+        except TargetUnreachable as error:
+            error.safe = "the lake is as it was, or whole as this load made it: the same command goes on from either"
+            raise
 
     @contextlib.contextmanager
     def opened(self, name: str) -> Iterator[IO[bytes]]:
@@ -319,22 +278,46 @@ class ObjectLake(Lake):
         except (Unconnected, HTTPClientError, IncompleteReadError) as error:
             raise TargetUnreachable(f"The object store does not answer: {error}", where=self.where(name), safe=SAFE,
                                     next_command=AGAIN) from error
-        except BotoCoreError as error:
+        except (BotoCoreError, ValueError) as error:  # a ValueError: AWS_ENDPOINT_URL is no address
             raise self._refused(f"The object store cannot be asked: {error}", name) from error
 
     def _said(self, error: Any, name: str) -> WorldEconomiesError:
         """Return what an answer of the store means."""
-        told, status = error.response.get("Error", {}), error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        told = error.response.get("Error", {})
+        status: int = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         code = str(told.get("Code", status))
         what = f"{self._client.meta.endpoint_url} says {code}: {told.get('Message', '')}".rstrip(": ")
-        if code in _PASSING or code.startswith("5") or (status or 0) >= 500:
+        if status >= 500 or code in _PASSING:
             return TargetUnreachable(what, where=self.where(name), safe=SAFE, next_command=AGAIN)
-        return self._refused(what, name)
+        return self._refused(what, name, code)
 
-    def _refused(self, what: str, name: str) -> TargetRefused:
-        return TargetRefused(what, where=self.where(name), safe=SAFE, next_command="the same command with an existing "
-                             "bucket, and AWS_PROFILE, or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and "
-                             "AWS_DEFAULT_REGION, of somebody who may")
+    def _refused(self, what: str, name: str, code: str = "") -> TargetRefused:
+        return TargetRefused(what, where=self.where(name), safe=SAFE, next_command=_NEXT.get(code, _CREDENTIALS))
+
+
+# --- either -------------------------------------------------------------------------------------------------------
+
+Lake = FolderLake | ObjectLake
+
+
+def lake_of(url: str, root: Path) -> Lake:
+    """Return the place that parquet:DIR or s3://BUCKET/PREFIX names; DIR is relative to the root. Raises UsageError."""
+    text = url.partition(":")[2] if url.lower().startswith("parquet:") else url
+    if storage.is_far(text):
+        try:
+            address = storage.storage_address(text)
+        except ArgumentTypeError as error:
+            raise UsageError(f"--target: {error}", safe="nothing was changed",
+                             next_command="--target s3://bucket/prefix") from None
+        return ObjectLake(*address.removeprefix(storage.SCHEME).split("/", 1))
+    if not text.strip() or re.match(r"[a-z0-9]+://", text):
+        raise UsageError(f"{url!r} names no folder", safe="nothing was changed", next_command="--target parquet:DIR")
+    return FolderLake(root / Path(text).expanduser())
+
+
+def _beaten(lake: Lake) -> TargetUnreachable:
+    return TargetUnreachable("Another load has published in the lake meanwhile", where=lake.where(MANIFEST),
+                             safe="the lake is as that load left it", next_command=AGAIN)
 
 
 @contextlib.contextmanager
@@ -342,3 +325,12 @@ def scratch() -> Iterator[IO[bytes]]:
     """Yield a file without a name, which is gone with the process however that ends. Raises DiskFull."""
     with disk_full_named(Path(tempfile.gettempdir())), tempfile.TemporaryFile() as stream:
         yield stream
+
+
+def measured(stream: IO[bytes]) -> tuple[int, str]:
+    """Return size and sha256 of a file, which is at its beginning again."""
+    stream.seek(0)
+    digest = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
+    size = stream.seek(0, io.SEEK_END)
+    stream.seek(0)
+    return size, digest

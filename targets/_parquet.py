@@ -41,6 +41,11 @@ class Table:
         """Its columns, in their order."""
         return [column.name for column in self.columns]
 
+    @property
+    def types(self) -> dict[str, str]:
+        """Column -> type, in their order."""
+        return {column.name: column.type for column in self.columns}
+
     def schema(self) -> pa.Schema:
         """Return its schema of Arrow."""
         import pyarrow as pa
@@ -93,7 +98,7 @@ def write(connection: sqlite3.Connection, table: Table, stream: IO[bytes]) -> in
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema, rows = table.schema(), 0
+    schema, total = table.schema(), 0
     ordering = pq.SortingColumn.from_ordering(schema, [(name, "ascending") for name in table.key])
     cursor = connection.execute(f"SELECT {_listed(table.names)} FROM {_listed([table.name])} "
                                 f"ORDER BY {_listed(table.key)}")
@@ -102,8 +107,8 @@ def write(connection: sqlite3.Connection, table: Table, stream: IO[bytes]) -> in
             columns = [pa.array(values, field.type)
                        for values, field in zip(zip(*block, strict=True), schema, strict=True)]
             writer.write_batch(pa.record_batch(columns, schema=schema), row_group_size=ROWS)
-            rows += len(block)
-    return rows
+            total += len(block)
+    return total
 
 
 def read(connection: sqlite3.Connection, table: Table, stream: IO[bytes]) -> int:

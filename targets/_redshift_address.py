@@ -1,31 +1,27 @@
 """What redshift://… names: where the warehouse is, who asks, where files for it are staged, who may read them there.
 
     redshift://USER@HOST:5439/DATABASE?schema=NAME&stage=s3://BUCKET/PREFIX&iam_role=ARN
-    redshift://?secret_id=ARN-OR-NAME&stage=…&iam_role=…     user, password and the rest from AWS Secrets Manager
 
 Schema, address of the stage and role stand in SQL that takes no parameters: only what is nothing else is let in.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from argparse import ArgumentTypeError
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, NoReturn
+from dataclasses import dataclass, field
+from typing import NoReturn
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pipeline import storage
-from pipeline.errors import TargetRefused, TargetUnreachable, UsageError
+from pipeline.errors import UsageError
 from pipeline.secrets import redacted
-from targets._server import SAFE
 
 EXAMPLE = "redshift://USER@HOST:5439/DATABASE?schema=NAME&stage=s3://BUCKET/PREFIX&iam_role=ARN"
 SCHEMA = "world_economies"  # where none is named
 PORT = 5439
 SSL_MODES = ("verify-full", "verify-ca", "disable")
-_NAMES = ("schema", "stage", "iam_role", "secret_id", "sslmode")
+_NAMES = ("schema", "stage", "iam_role", "sslmode")
 _SCHEMA = re.compile(r"(?!pg_)[a-z_][a-z0-9_]{0,126}")
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=.@_/-]{1,512}")
 _PREFIX = re.compile(r"[A-Za-z0-9!_.*()/-]+")
@@ -36,7 +32,7 @@ _HERE = {"localhost", "127.0.0.1"}
 class Place:
     """A schema of a warehouse. stage: s3://BUCKET/PREFIX, role: an ARN or "default", both "" where not said.
 
-    secret_id: of what Secrets Manager holds, "" without. sslmode: one of SSL_MODES.
+    sslmode: one of SSL_MODES.
     """
 
     host: str
@@ -46,7 +42,6 @@ class Place:
     schema: str
     stage: str
     role: str
-    secret_id: str
     sslmode: str
     password: str = field(default="", repr=False)
 
@@ -56,17 +51,12 @@ class Place:
             raise UsageError("A load into Redshift needs stage=s3://BUCKET/PREFIX and iam_role=ARN in its address",
                              where=shown, safe="nothing was changed", next_command=f"--target '{EXAMPLE}'")
 
-    def complete(self) -> Place:
-        """Return it with what its secret says. Raises TargetRefused, TargetUnreachable, UsageError."""
-        told = _secret(self.secret_id) if self.secret_id else {}
-        found = replace(self, host=self.host or str(told.get("host", "")), user=str(told.get("username", self.user)),
-                        password=str(told.get("password", self.password)),
-                        port=int(told.get("port") or self.port), database=self.database or str(told.get("dbname", "")))
-        missing = [name for name in ("host", "user", "password", "database") if not getattr(found, name)]
-        if missing:
-            raise UsageError(f"The address of the warehouse lacks {', '.join(missing)}", safe="nothing was changed",
-                             next_command=f"--target '{EXAMPLE}', a password by environment or --target-file")
-        return found
+    def require_login(self, shown: str) -> None:
+        """See that it says where, who, and by which password. Raises UsageError."""
+        if missing := [name for name in ("host", "user", "password", "database") if not getattr(self, name)]:
+            raise UsageError(f"The address of the warehouse lacks {', '.join(missing)}", where=shown,
+                             safe="nothing was changed", next_command=f"--target '{EXAMPLE}', a password by "
+                             "environment, --target-file or secretsmanager:NAME")
 
 
 def place_of(url: str) -> Place:
@@ -86,7 +76,7 @@ def place_of(url: str) -> Place:
         _wrong(url, "The port of the warehouse is no number")
     host = parts.hostname or ""
     return Place(host, port, unquote(parts.username or ""), unquote(parts.path.strip("/")), schema,
-                 _stage(url, told.get("stage", "")), role, told.get("secret_id", ""),
+                 _stage(url, told.get("stage", "")), role,
                  _sslmode(url, host, told.get("sslmode", SSL_MODES[0])), unquote(parts.password or ""))
 
 
@@ -111,31 +101,3 @@ def _sslmode(url: str, host: str, mode: str) -> str:
 def _wrong(url: str, what: str) -> NoReturn:
     raise UsageError(redacted(what), where=redacted(url), safe="nothing was changed",
                      next_command=f"--target '{EXAMPLE}'")
-
-
-def _secret(name: str) -> Mapping[str, Any]:
-    """Return what Secrets Manager holds under a name or an ARN; no word of it is in any message."""
-    try:
-        import boto3
-        from botocore.config import Config
-        from botocore.exceptions import BotoCoreError, ClientError
-    except ImportError:
-        raise UsageError("secret_id needs boto3, which is not installed", safe="nothing was changed",
-                         next_command="python -m pip install -c constraints.txt '.[warehouse]'") from None
-    region = {"region_name": name.split(":")[3]} if name.startswith("arn:") and name.count(":") > 5 else {}
-    try:
-        client = boto3.client("secretsmanager", config=Config(connect_timeout=5, read_timeout=20), **region)
-        told = json.loads(client.get_secret_value(SecretId=name)["SecretString"])
-    except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
-        raise TargetRefused(f"AWS Secrets Manager refuses the secret {name}: {code}", where=name, safe=SAFE,
-                            next_command="the same command with an existing secret_id, and AWS_PROFILE or keys of "
-                            "somebody who may read it") from error
-    except BotoCoreError as error:
-        raise TargetUnreachable(f"AWS Secrets Manager does not answer: {error}", where=name, safe=SAFE) from error
-    except (ValueError, KeyError):
-        told = None  # what it holds is in the cause of the error: it is dropped
-    if not isinstance(told, dict):
-        raise TargetRefused(f"The secret {name} is no JSON of username, password, host, port and dbname", where=name,
-                            safe=SAFE)
-    return told

@@ -35,7 +35,8 @@ class Session:
 
     def __init__(self, place: Place, shown: str) -> None:
         self._schema, self._shown = place.schema, shown
-        self._connection = _connected(place.complete(), shown)
+        place.require_login(shown)
+        self._connection = _connected(place, shown)
         self._connection.autocommit = True  # until begin()
         with self.in_words():  # names that are quoted keep their capitals, as everywhere else
             self.execute("SET enable_case_sensitive_identifier TO true")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 
+from pipeline.columns import Column, Tables
 from pipeline.errors import CheckpointError, TargetRefused
 from targets import _sql
 
@@ -15,6 +19,17 @@ UNTOUCHED = "nothing was changed"
 def newest() -> int:
     """Return the version that a database of the history has after all migrations."""
     return int(_sql.migrations()[-1].name.partition("_")[0])
+
+
+@cache
+def star() -> Tables:
+    """Return the project's own tables with their columns, as the migrations make them."""
+    with closing(sqlite3.connect("")) as connection:
+        for file in _sql.migrations():
+            connection.executescript(file.read_text(encoding="utf-8"))
+        rows = connection.execute(_sql.query("columns")).fetchall()
+    return {table: [Column(name, kind, bool(nullable)) for _, name, kind, nullable in group]
+            for table, group in groupby(rows, lambda row: str(row[0]))}
 
 
 def refuse_older(version: int, known: int, path: Path, *, what: str = "The database", remedy: str,

@@ -12,7 +12,6 @@ read, sql/checks before anything is written.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import secrets
 import shlex
@@ -20,14 +19,16 @@ import sqlite3
 import tempfile
 import weakref
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
+from pipeline.columns import Column, Tables
 from pipeline.errors import GateError, TargetError, TargetRefused
 from pipeline.secrets import redacted
-from targets import Row, _lake_manifest, _parquet, _schema, _sql, sqlite
-from targets._lake import MANIFEST, SAFE, Seen, lake_of, scratch
+from targets import BaseTarget, Measures, Profile, Row, _lake_manifest, _parquet, _schema, _sql, sqlite
+from targets._lake import MANIFEST, SAFE, Seen, lake_of, measured, scratch
 from targets._lake_manifest import File, Manifest
 from utils import Workspace, utc_now
 
@@ -140,7 +141,7 @@ class Target(sqlite.Target):
         told = known.tables[name]
         try:
             with self.lake.opened(told.file) as stream:
-                size, digest = _measured(stream)
+                size, digest = measured(stream)
                 if (size, digest) != (told.bytes, told.sha256):
                     raise ValueError(f"{size:,} bytes of sha256 {digest[:16]}…, and not the {told.bytes:,} of "
                                      f"{told.sha256[:16]}… that the manifest names")
@@ -178,11 +179,10 @@ class Target(sqlite.Target):
         """Return the file of a table: the one before where it holds the same, else a new one."""
         with scratch() as stream:
             rows = _parquet.write(self._db, table, stream)
-            size, digest = _measured(stream)
+            size, digest = measured(stream)
             if before and before.sha256 == digest:
                 return before
-            return File(self._put(table.name, digest, stream), size, digest, rows,
-                        {column.name: column.type for column in table.columns}, table.key)
+            return File(self._put(table.name, digest, stream), size, digest, rows, table.types, table.key)
 
     def _put(self, table: str, digest: str, stream: IO[bytes]) -> str:
         """Put a file once and return its name; the same one that is there already is taken where it is sure to stay."""
@@ -198,7 +198,7 @@ class Target(sqlite.Target):
         """Tell whether a file that is there holds the same, and no other load is about to remove it."""
         try:
             with self.lake.opened(name) as stream:
-                same = _measured(stream)[1] == digest
+                same = measured(stream)[1] == digest
         except FileNotFoundError:
             return False
         return same and (name in self._before.files or _age(self.lake.listed().get(name)) < YOUNG)
@@ -244,6 +244,28 @@ class Target(sqlite.Target):
             with self._named():
                 yield from connection.execute(_sql.query(name), dict(parameters))
 
+    def profile(self, name: str, parameters: Mapping[str, Any], *, plan: bool = True) -> Profile:
+        """Run a query as query() does, timed, reading the lake included where that was not read yet."""
+        found = BaseTarget.profile(self, name, parameters)
+        connection = self._connection or self._published(name)
+        if not plan or connection is None:
+            return found
+        with self._named():
+            return replace(found, plan=sqlite.explained(connection, name, parameters))
+
+    def measures(self) -> Measures:
+        """Return the size of the files that count; of memory and hits a store of files has nothing to tell."""
+        seen = self.lake.manifest()
+        return Measures(size=self._known(seen).size) if seen.mark else Measures()
+
+    def columns(self) -> Tables:
+        """Return the columns of its files as the manifest has them, which says nothing of nulls."""
+        known = self._before if self._connection else self._known(self.lake.manifest())
+        if known.schema < _schema.newest():
+            return {}
+        return {table: [Column(name, kind) for name, kind in file.columns.items()]
+                for table, file in known.tables.items()}
+
     def _published(self, name: str) -> sqlite3.Connection | None:
         """Return the tables as the manifest has them now, None where there is none, or one of an older schema."""
         seen = self.lake.manifest()
@@ -269,15 +291,6 @@ class Target(sqlite.Target):
     def _look_away(self) -> None:
         self._looked = None
         self._forget()
-
-
-def _measured(stream: IO[bytes]) -> tuple[int, str]:
-    """Return size and sha256 of a file, which is at its beginning again."""
-    stream.seek(0)
-    digest = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
-    size = stream.seek(0, io.SEEK_END)
-    stream.seek(0)
-    return size, digest
 
 
 def _age(written: datetime | None) -> timedelta:

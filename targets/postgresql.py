@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import count, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlencode
 
 from history.merge import HeldSeries, Series
 from history.ranges import Range
@@ -36,25 +37,26 @@ DIALECT = "postgresql"
 SCHEMA = "world_economies"  # where none is named
 CONNECT_WITHIN = 10  # seconds
 MOST_NAME = 63  # bytes of a name
-WAIT_FOR_LOCK = "5s"  # for another load
+WAIT_FOR_LOCK = "5s"  # for another load, and of readers for a table that somebody alters
 WORK_MEMORY = "64MB"  # for a sort or a hash table of the server's
 LOCK = 0x57_45  # of one load at a time, with the schema's name
-FEW = 200  # rows that are sent one by one
 _SAFE = "the database is as it was"
+_BLANK, _ESCAPED = re.compile(r"[\s\\]"), r"\\\g<0>"  # in the server's options, which blanks part
 _NUMBERS = count()  # of cursors of the server: their names differ
 # The project's own tables, each behind those it refers to.
 TABLES = ("dim_country", "dim_vintage", "dim_scope", "dim_scope_key", "fact_gdp", "etl_batch", "etl_load",
           "countries_by_gdp", "picture")
 
-# Statements of many rows: staged table, its columns with what a row of texts becomes, and the merge. Rows of a stage
-# are those of the statement, in the order of its parameters.
-_RANGE = (("dataset", str), ("indicator", str), ("iso3", str), ("year", int), ("from_vintage", str),
-          ("to_vintage", str), ("value", float), ("value_text", str), ("decimals", int), ("forecast", int))
-STAGED: Mapping[str, tuple[str, tuple[tuple[str, type], ...]]] = {
-    "insert_range": ("fact_gdp", _RANGE),
-    "delete_range": ("fact_gdp", _RANGE[:5]),
-    "insert_scope_key": ("dim_scope_key", (*_RANGE[:4], ("vintage", str))),
+# Statements of many rows, in the order in which their stages are merged: columns, in the order of the parameters. A
+# stage holds texts, as the clean records do: the server makes numbers of them in a fifth of the time.
+_RANGE = ("dataset", "indicator", "iso3", "year", "from_vintage", "to_vintage", "value", "value_text", "decimals",
+          "forecast")
+STAGED: Mapping[str, Sequence[str]] = {
+    "delete_range": _RANGE[:5],
+    "insert_range": _RANGE,
+    "insert_scope_key": (*_RANGE[:4], "vintage"),
 }
+EXACT = ("delete_range", "insert_range")  # each staged row changes one
 
 
 class Target(ServerTarget):
@@ -70,6 +72,7 @@ class Target(ServerTarget):
         self.shown = redacted(url)
         self.rebuild = rebuild
         self._connection: psycopg.Connection[Any] | None = None
+        self._staged: dict[str, int] = {}  # rows that wait in the stage of a statement
 
     # --- one transaction ------------------------------------------------------------------------------------------
 
@@ -79,6 +82,7 @@ class Target(ServerTarget):
             with self._named():
                 self._alone()
                 self._db.execute(f"SET LOCAL work_mem = '{WORK_MEMORY}'")
+                self._db.execute("SET LOCAL jit = off")  # compiling takes longer than these queries
                 self._migrate()
                 if self.rebuild:
                     for table in reversed(TABLES):
@@ -92,6 +96,7 @@ class Target(ServerTarget):
         try:
             if kind is None:
                 with self._named():
+                    self._merge()
                     self._db.execute("ANALYZE fact_gdp")  # what follows is planned by what is in it now
                     check(self._few_rows, where=self.shown, safe=_SAFE)
                     for name in _sql.materialized(DIALECT):
@@ -107,11 +112,13 @@ class Target(ServerTarget):
         except ImportError:
             raise UsageError("--target postgresql:// needs psycopg, which is not installed", safe="nothing was changed",
                              next_command="python -m pip install -c constraints.txt '.[warehouse]'") from None
+        _refuse_unreadable(self.url)
         with self._named():
             connection = psycopg.connect(
                 self.url, cursor_factory=psycopg.ClientCursor, connect_timeout=CONNECT_WITHIN,
-                application_name="world-economies", options=f"-c search_path={_quoted(self.schema)},pg_temp "
-                "-c timezone=UTC")
+                application_name="world-economies",
+                options=f"-c search_path={_BLANK.sub(_ESCAPED, _quoted(self.schema))},pg_temp -c timezone=UTC"
+                        f"{f' -c lock_timeout={WAIT_FOR_LOCK}' if read_only else ''}")
             connection.read_only = read_only
         return connection
 
@@ -127,6 +134,7 @@ class Target(ServerTarget):
                 self._connection.rollback()
             self._connection.close()
             self._connection = None
+            self._staged.clear()
 
     def _alone(self) -> None:
         """Let one load at a time write into the schema, until the transaction ends."""
@@ -142,7 +150,7 @@ class Target(ServerTarget):
         try:
             yield
         except psycopg.errors.LockNotAvailable as error:
-            raise TargetUnreachable("Another load is at work in the database", where=self.shown, safe=_SAFE,
+            raise TargetUnreachable("Another program is writing in the database", where=self.shown, safe=_SAFE,
                                     next_command="python load.py") from error
         except psycopg.OperationalError as error:
             state = error.sqlstate or ""
@@ -227,31 +235,43 @@ class Target(ServerTarget):
             return publish(self, batches)
 
     def run(self, name: str, rows: Sequence[Mapping[str, Any] | Sequence[Any]]) -> int:
-        """Run a statement once a row; returns how many rows it changed. Many rows go by a stage."""
+        """Run a statement once a row; returns how many rows it changed. Many rows go by a stage, merged in one."""
         if not rows:
             return 0
         with self._named():
             if name in STAGED:
-                return self._by_stage(name, rows)
+                return self._stage(name, rows)
+            self._merge()
             with self._db.cursor() as cursor:
                 cursor.executemany(_sql.pyformat(_sql.statement(name, DIALECT)), rows)
                 return max(cursor.rowcount, 0)
 
-    def _by_stage(self, name: str, rows: Sequence[Any]) -> int:
-        """Copy rows into a stage, and merge it; returns how many rows that changed. Raises TargetRefused for fewer."""
-        table, columns = STAGED[name]
-        names, kinds = [column for column, _ in columns], [kind for _, kind in columns]
-        stage, text = f"stage_{name}", _sql.statement(f"merge_{name}", DIALECT)
-        self._db.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {stage} ON COMMIT DROP AS "
-                         f"SELECT {', '.join(names)} FROM {table} WITH NO DATA")
-        self._db.execute(f"TRUNCATE {stage}")
+    def _stage(self, name: str, rows: Sequence[Any]) -> int:
+        """Copy rows into the stage of a statement; returns how many."""
+        names = ", ".join(STAGED[name])
+        if name not in self._staged:
+            self._db.execute(f"CREATE TEMPORARY TABLE stage_{name} ("
+                             f"{', '.join(f'{column} text' for column in STAGED[name])}) ON COMMIT DROP")
+        self._staged[name] = self._staged.get(name, 0) + len(rows)
         with (self._db.cursor() as cursor,
-              cursor.copy(f"COPY {stage} ({', '.join(names)}) FROM STDIN (FORMAT BINARY)") as copy):
-            copy.set_types([{str: "text", int: "int4", float: "float8"}[kind] for kind in kinds])
+              cursor.copy(f"COPY stage_{name} ({names}) FROM STDIN (FORMAT BINARY)") as copy):
+            copy.set_types(["text"] * len(STAGED[name]))
             for row in rows:
-                copy.write_row([value if value is None or kind is str else kind(value)
-                                for kind, value in zip(kinds, row, strict=True)])
-        return max(self._db.execute(text).rowcount, 0)
+                copy.write_row(row)
+        return len(rows)
+
+    def _merge(self) -> None:
+        """Merge what waits in stages. Raises TargetRefused where that changes other rows than were staged."""
+        for name in STAGED:
+            staged = self._staged.pop(name, 0)
+            if not staged:
+                continue
+            changed = self._db.execute(_sql.statement(f"merge_{name}", DIALECT)).rowcount
+            self._db.execute(f"DROP TABLE stage_{name}")
+            if changed != staged and name in EXACT:
+                raise TargetRefused(f"{staged:,} rows were staged for {name} and {changed:,} changed: another program "
+                                    "writes in these tables", where=self.shown, safe=_SAFE,
+                                    next_command="python load.py --rebuild")
 
     def held(self, dataset: str, indicators: Collection[str]) -> Iterator[tuple[Series, HeldSeries]]:
         """Yield the series held of these indicators, as they were when it was asked: a cursor of the server."""
@@ -270,6 +290,7 @@ class Target(ServerTarget):
     def _streamed(self, name: str, dataset: str, indicators: Collection[str]) -> Iterator[tuple[Any, ...]]:
         import psycopg
 
+        self._merge()
         text = _sql.pyformat(_sql.query(name, DIALECT))
         with psycopg.ServerCursor(self._db, f"held_{name}_{next(_NUMBERS)}") as cursor:
             cursor.itersize = 20_000
@@ -283,7 +304,8 @@ class Target(ServerTarget):
         with self._reading(name) as connection, self._named():
             if connection is None:
                 return []
-            cursor = connection.execute(_sql.pyformat(_sql.query(name, DIALECT)), _plain(parameters))
+            self._merge()
+            cursor = connection.execute(_sql.pyformat(_sql.query(name, DIALECT)), _bound(parameters))
             names = [column.name for column in cursor.description or ()]
             return [dict(zip(names, row, strict=True)) for row in cursor]
 
@@ -294,7 +316,7 @@ class Target(ServerTarget):
         with self._reading(name) as connection, self._named():
             if connection is not None:
                 text = psycopg.ClientCursor(connection).mogrify(_sql.pyformat(_sql.query(name, DIALECT)),
-                                                                _plain(parameters))
+                                                                _bound(parameters))
                 with psycopg.ServerCursor(connection, "rows") as cursor:
                     yield from cursor.execute(text)
 
@@ -305,11 +327,11 @@ class Target(ServerTarget):
             if connection is None:
                 return Profile([], 0.0)
             begun = time.perf_counter()
-            cursor = connection.execute(text, _plain(parameters))
+            cursor = connection.execute(text, _bound(parameters))
             names = [column.name for column in cursor.description or ()]
             rows = [dict(zip(names, row, strict=True)) for row in cursor]
             seconds = time.perf_counter() - begun
-            told = connection.execute(f"EXPLAIN (ANALYZE, BUFFERS) {text}", _plain(parameters)) if plan else ()
+            told = connection.execute(f"EXPLAIN (ANALYZE, BUFFERS) {text}", _bound(parameters)) if plan else ()
             return Profile(rows, seconds, [str(row[0]) for row in told])
 
     @contextlib.contextmanager
@@ -331,26 +353,59 @@ class Target(ServerTarget):
                 self._discard()
 
 
+def _bound(parameters: Mapping[str, Any]) -> Row:
+    """Return parameters as queries compare them: yes and no are 1 and 0 there, as SQLite makes of them itself."""
+    return {name: int(value) if isinstance(value, bool) else value for name, value in parameters.items()}
+
+
 def _number(file: Path) -> int:
     """Return the version of the schema after a migration: the same star has the same number in every dialect."""
     return int(file.name.partition("_")[0])
 
 
+def parameters_of(url: str) -> tuple[str, list[tuple[str, str]]]:
+    """Return an address up to its "?", and the parameters behind that.
+
+    Neither by urlsplit nor by parse_qsl: they read "postgresql:///DATABASE" and "[::1" otherwise than libpq, to which a
+    "+" is a plus, and a blank is %20.
+    """
+    head, _, text = url.partition("?")
+    pairs = (pair.partition("=") for pair in text.split("&") if pair)
+    return head, [(unquote(name), unquote(value)) for name, _, value in pairs]
+
+
+def with_parameters(head: str, parameters: Sequence[tuple[str, str]]) -> str:
+    """Return an address with these parameters behind its "?"."""
+    return f"{head}?{urlencode(parameters, quote_via=quote)}" if parameters else head
+
+
 def _parted(url: str) -> tuple[str, str]:
     """Return the address without schema=NAME, and the schema. Raises UsageError for a name that is none."""
-    parts = urlsplit(url)
-    query = parse_qsl(parts.query, keep_blank_values=True)
+    head, query = parameters_of(url)
     schema = next((value for name, value in query if name == "schema"), SCHEMA)
     if not schema or "\0" in schema or len(schema.encode()) > MOST_NAME or schema.startswith("pg_"):
         raise UsageError(f"{schema!r} is no name of a schema", where=redacted(url), safe="nothing was changed",
                          next_command="--target 'postgresql://…?schema=NAME'")
-    left = urlencode([(name, value) for name, value in query if name != "schema"])
-    return urlunsplit(parts._replace(query=left)), schema
+    return with_parameters(head, [(name, value) for name, value in query if name != "schema"]), schema
 
 
-def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return parameters with 0 and 1 for False and True, as SQLite has them and the queries compare them."""
-    return {name: int(value) if isinstance(value, bool) else value for name, value in parameters.items()}
+def _refuse_unreadable(url: str) -> None:
+    """Refuse an address that libpq reads otherwise than it was meant. Raises UsageError.
+
+    What a wrong one is taken for may be a part of its password, and the driver's messages repeat it: this one does not.
+    """
+    from psycopg import ProgrammingError, conninfo
+
+    try:
+        read = conninfo.conninfo_to_dict(url) if url.startswith(("postgresql://", "postgres://")) else {}
+        ports, hosts = str(read.get("port", "")).split(","), str(read.get("host", ""))
+        good = bool(read) and "@" not in hosts and all(not port or port.isdigit() for port in ports)
+    except ProgrammingError:
+        good = False
+    if not good:
+        raise UsageError("The address of the database cannot be read: in its user and password every character but "
+                         "letters and digits is written %XX, a blank %20, @ %40, / %2F, % %25",
+                         safe="nothing was changed", next_command=f"--target '{Target.addressed}'") from None
 
 
 def _quoted(name: str) -> str:

@@ -315,8 +315,7 @@ class Target(BaseTarget):
         with self._named(), contextlib.closing(self._read_only()) as connection:
             if _version(connection) < _schema.newest():
                 return found
-            steps = connection.execute(f"EXPLAIN QUERY PLAN {_sql.query(name)}", dict(parameters)).fetchall()
-        return replace(found, plan=_indented(steps))
+            return replace(found, plan=explained(connection, name, parameters))
 
 
 def _path_of(url: str) -> str:
@@ -352,6 +351,11 @@ def _rows(connection: sqlite3.Connection, text: str, parameters: Mapping[str, An
     cursor = connection.execute(text, dict(parameters))
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor]
+
+
+def explained(connection: sqlite3.Connection, name: str, parameters: Mapping[str, Any]) -> list[str]:
+    """Return the plan of sql/queries/NAME.sql, a line a step."""
+    return _indented(connection.execute(f"EXPLAIN QUERY PLAN {_sql.query(name)}", dict(parameters)).fetchall())
 
 
 def _indented(steps: Iterable[tuple[int, int, int, str]]) -> list[str]:

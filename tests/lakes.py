@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +18,7 @@ from pipeline.countries import load_identity
 from targets import Batch, Counts
 from targets.parquet import Target
 from tests.history_db import batch, gdp
-from tests.orchestra import VOLATILE, etl, table_options, write_table
+from tests.orchestra import FAULTS, VOLATILE, environment, etl, table_options, write_table
 from tests.project import run, sql
 from utils import Workspace
 
@@ -32,12 +34,12 @@ Done = subprocess.CompletedProcess[str]
 Rows = dict[str, list[tuple[Any, ...]]]
 
 
-def publish(root: Path, url: str, *groups: Iterable[Batch]) -> list[Counts]:
+def publish(root: Path, url: str, *groups: Iterable[Batch], rebuild: bool = False) -> list[Counts]:
     """Publish each group in a load of its own, as history_db.publish() does in SQLite."""
     found = []
     for number, group in enumerate(groups):
         identity = load_identity()
-        with Target(Workspace(root), url=url) as target:
+        with Target(Workspace(root), url=url, rebuild=rebuild) as target:
             target.describe(identity.countries(), identity.version)
             found.append(target.publish([replace(each, run_id=f"{each.run_id}-{number}") for each in group]))
     return found
@@ -99,7 +101,7 @@ def two() -> list[Batch]:
             batch("2025-04", gdp({"JPN": {2022: "4262.1"}}), complete=False, channel="table")]
 
 
-def interrupted(*_: Any) -> None:
+def interrupted(*_: Any) -> Any:
     """Stand in for what is interrupted at its beginning."""
     raise KeyboardInterrupt
 
@@ -115,6 +117,15 @@ def half_loaded(folder: Path) -> tuple[Path, Rows, Rows]:
     after = Path(shutil.copytree(workspace, folder / "after"))
     assert load(after).returncode == 0
     return workspace, in_folder(workspace / "lake"), in_folder(after / "lake")
+
+
+def struck(root: Path, act: str, at: int, *, url: str = LAKE, env: dict[str, str] | None = None) -> Done:
+    """Publish the second and third batch of two() in a process that is struck at its N-th write."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("WORLD_ECONOMIES_")}
+    script = FAULTS / "publish_lake.py"
+    told = environment({"script": script.name, "act": act, "at": str(at)})
+    return subprocess.run([sys.executable, str(script), str(root), url], env=clean | told | (env or {}),
+                          capture_output=True, encoding="utf-8", timeout=120, check=False)
 
 
 def load(workspace: Path, *more: str, target: str = LAKE, env: dict[str, str] | None = None) -> Done:

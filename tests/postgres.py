@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -120,7 +121,8 @@ class Server:
             self.process = self._as_user(["postgres", "-D", str(self.folder / "data"), "-p", str(self.port), "-k",
                                           str(self.folder), "-h", "127.0.0.1", *SAFE], log.fileno())
         ready = self.binaries / "pg_isready"
-        for _ in range(200):
+        deadline = time.monotonic() + 60  # a count of askings is over in a second: the server refuses each at once
+        while time.monotonic() < deadline:
             command = [ready, "-q", "-h", "127.0.0.1", "-p", str(self.port), "-t", "1"]
             if subprocess.run(command, check=False).returncode == 0:
                 return

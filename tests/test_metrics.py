@@ -6,7 +6,8 @@ import errno
 import json
 import os
 import re
-from collections.abc import Iterator
+import shutil
+import subprocess
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,16 +15,18 @@ from typing import Any
 import pytest
 import yaml
 
+import targets
 from pipeline import lock, metrics, monitor
 from pipeline.metrics import COUNTER, METRICS, PREFIX, rendered
+from pipeline.summary import _opened
 from tests.orchestra import etl, tree, write_table
-from tests.postgres import PASSWORD, Server, running
 from tests.project import PROJECT, run
 from utils import Workspace
 
 RULES = PROJECT / "docs" / "prometheus" / "world-economies.rules.yml"
 SAMPLE = re.compile(r'([a-z_]+)\{((?:[a-z_]+="(?:[^"\\\n]|\\[\\n"])*",?)+)\} (\S+)')
 LABEL = re.compile(r'([a-z_]+)="((?:[^"\\]|\\.)*)"')
+LEFT = {"extract": 80, "transform": 80, "load": 80, "report": 20}  # rows that the stages pass on, of `table`
 Samples = dict[str, dict[tuple[str, ...], float]]  # metric without prefix -> its labels but workspace -> value
 
 
@@ -68,8 +71,8 @@ def epoch(text: str) -> float:
 
 
 def test_a_run_leaves_its_metrics(table: Path, tmp_path: Path) -> None:
-    file, workspace = tmp_path / "world.prom", tmp_path / "w"
-    done = etl(table, workspace, "--metrics", str(file))
+    file, workspace = tmp_path / "new folder" / "world.prom", tmp_path / "w"
+    done = etl(table, workspace, env={"WORLD_ECONOMIES_METRICS": str(file)})
     assert done.returncode == 0, done.stderr
     found, told = read(file), last(workspace)
     assert found["last_run_exit_code"] == {(): 0}
@@ -77,8 +80,9 @@ def test_a_run_leaves_its_metrics(table: Path, tmp_path: Path) -> None:
     assert found["source_asked_timestamp_seconds"] == {(): epoch(told["ended"])}
     assert 0 < found["last_run_duration_seconds"][()] < 60
     assert found["source_fallbacks"] == {(): 0}
-    assert found["stage_input_rows"] == {("extract",): 80, ("transform",): 80, ("load",): 80, ("report",): 20}
-    assert found["stage_output_rows"] == {("extract",): 80, ("transform",): 80, ("load",): 80, ("report",): 20}
+    assert file.stat().st_mode & 0o777 == 0o644  # another user's node_exporter reads it
+    assert found["stage_input_rows"] == {(stage,): rows for stage, rows in LEFT.items()}
+    assert found["stage_output_rows"] == {(stage,): rows for stage, rows in LEFT.items()}
     assert found["stage_quarantined_rows"] == dict.fromkeys(found["stage_input_rows"], 0)
     assert found["stage_failed"] == dict.fromkeys(found["stage_input_rows"], 0)
     for name, most in (("stage_duration_seconds", 60), ("stage_cpu_seconds", 60), ("stage_peak_memory_bytes", 2**31)):
@@ -97,21 +101,10 @@ def test_a_run_leaves_its_metrics(table: Path, tmp_path: Path) -> None:
     assert all(0 < value < 5 for value in found["report_query_seconds"].values())
 
 
-def test_the_age_of_a_bundled_edition(tmp_path: Path) -> None:
-    done = run("etl_process.py", "--source", "bundled", "--vintage", "2024-10", "--no-html", "--no-csv", "--quiet",
-               workspace=tmp_path / "w", env={"WORLD_ECONOMIES_METRICS": str(tmp_path / "new folder" / "m.prom")})
-    assert done.returncode == 0, done.stderr
-    published = read(tmp_path / "new folder" / "m.prom")["target_picture_published_timestamp_seconds"]
-    assert published == {("sqlite",): 1_729_555_200}  # 22 October 2024
-
-
-def test_nothing_to_do_is_a_success_and_keeps_the_rows(table: Path, finished: Path, tmp_path: Path) -> None:
-    file = tmp_path / "m.prom"
-    done = etl(table, finished, "--metrics", str(file))
-    assert (done.returncode, "Nothing to do" in done.stderr) == (0, True), done.stderr
-    found, after = read(file), last(finished)
-    assert found["last_success_timestamp_seconds"] == {(): epoch(after["ended"])}
-    assert found["stage_output_rows"] == {("extract",): 80, ("transform",): 80, ("load",): 80, ("report",): 20}
+def test_the_age_of_a_bundled_edition(bundle: Path) -> None:
+    told = monitor.gathered(Workspace(bundle), targets.open_targets("sqlite", Workspace(bundle)))
+    assert parsed(rendered(told))["target_picture_published_timestamp_seconds"] == {
+        ("sqlite",): 1_760_400_000}  # 14 October 2025
 
 
 def past(workspace: Path) -> str:
@@ -120,6 +113,16 @@ def past(workspace: Path) -> str:
         last(workspace) | {"ended": "2026-01-02T03:04:05Z", "asked": "2026-01-02T03:04:05Z",
                            "succeeded": "2026-01-02T03:04:05Z"}))
     return "2026-01-02T03:04:05Z"
+
+
+def test_nothing_to_do_is_a_success_and_keeps_the_rows(table: Path, finished: Path, tmp_path: Path) -> None:
+    file, before = tmp_path / "m.prom", past(finished)
+    done = etl(table, finished, "--metrics", str(file))
+    assert (done.returncode, "Nothing to do" in done.stderr) == (0, True), done.stderr
+    found, after = read(file), last(finished)
+    assert found["last_success_timestamp_seconds"] == {(): epoch(after["ended"])}
+    assert after["ended"] > before
+    assert found["stage_output_rows"] == {(stage,): rows for stage, rows in LEFT.items()}
 
 
 def test_a_failed_run_leaves_its_metrics_too(finished: Path, tmp_path: Path) -> None:
@@ -134,7 +137,8 @@ def test_a_failed_run_leaves_its_metrics_too(finished: Path, tmp_path: Path) -> 
     assert found["source_asked_timestamp_seconds"] == found["last_run_timestamp_seconds"]
     assert (found["stage_failed"][("extract",)], found["stage_failed"][("transform",)]) == (0, 1)
     assert found["stage_peak_memory_bytes"][("transform",)] > 2**20
-    assert ("transform",) not in found["stage_output_rows"]
+    assert found["stage_output_rows"] == {(stage,): rows for stage, rows in LEFT.items()}  # of their last good ends
+    assert found["stage_duration_seconds"].keys() == found["stage_output_rows"].keys()
     assert found["target_picture_economies"] == {("sqlite",): 20}  # the picture of before
     assert done.stderr.rstrip().splitlines()[-1].startswith("  next:  ")  # the failure is still the last thing said
 
@@ -158,8 +162,19 @@ def test_a_run_that_is_refused_at_once_tells_it_without_its_secret(finished: Pat
     assert read(file)["last_run_exit_code"] == {(): 2}
     assert (last(finished)["succeeded"], last(finished).get("stages", [])) == (before, [])
     assert "s3cr3t" not in file.read_text() + (finished / "log/last_run.json").read_text()
+    told = monitor.remembered(Workspace(finished), {"exit_code": 1, "failure": ["http://me:s3cr3t@h/ is gone"]},
+                              started="2026-01-02T03:04:05Z", seconds=1, whole=True)
+    assert told["failure"] == ["http://***@h/ is gone"]
 
 
+def test_what_ends_a_run_early_is_told_by_the_code_that_it_ends_with() -> None:
+    full = OSError(errno.ENOSPC, "No space left on device", "/w/results")
+    codes = [monitor.content_of(error)["exit_code"] for error in (
+        full, PermissionError(errno.EACCES, "Permission denied", "/w"), KeyboardInterrupt(), RuntimeError("?"))]
+    assert codes == [8, 2, 130, 1]
+
+
+@pytest.mark.full  # it waits two seconds for the lock
 def test_a_run_that_finds_another_one_leaves_its_file_alone(table: Path, finished: Path, tmp_path: Path) -> None:
     file = tmp_path / "m.prom"
     file.write_text("as it was\n")
@@ -241,40 +256,6 @@ def test_the_text_is_as_prometheus_wants_it() -> None:
     ]
 
 
-# --- PostgreSQL -----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("postgres")) as server:
-        yield server
-
-
-def test_postgresql_tells_its_cache_and_then_that_it_is_down(postgres: Server, table: Path, tmp_path: Path) -> None:
-    file, url = tmp_path / "m.prom", postgres.create("watched")
-    done = etl(table, tmp_path / "w", "--metrics", str(file), env={"WORLD_ECONOMIES_TARGET": f"sqlite,{url}"})
-    assert done.returncode == 0, done.stderr
-    found, name = read(file), (f"postgresql://***@127.0.0.1:{postgres.port}/watched",)
-    assert found["target_up"] == {("sqlite",): 1, name: 1}
-    assert found["target_size_bytes"][name] > 100_000
-    assert found["target_cache_bytes"][name] == 32 * 2**20  # as tests/postgres.py sets shared_buffers
-    assert found["target_cache_hits_total"][name] > 100
-    assert set(found["target_cache_misses_total"]) == set(found["target_spilled_bytes_total"]) == {name}
-    assert (found["target_batches"][name], found["target_figures"][name]) == (2, 40)
-    assert {query for target, query in found["report_query_seconds"] if target == name[0]} == {"economies", "regions"}
-    postgres.stop()
-    try:
-        down = etl(table, tmp_path / "w", "--metrics", str(file), "--stage-retries", "0",
-                   env={"WORLD_ECONOMIES_TARGET": f"sqlite,{url}"})
-    finally:
-        postgres.start()
-    assert down.returncode == 6, down.stderr
-    found = read(file)
-    assert found["target_up"] == {("sqlite",): 1, name: 0}
-    assert found["last_run_exit_code"] == {(): 6}
-    assert PASSWORD not in file.read_text() and "s3cr3t" not in file.read_text()
-
-
 # --- --status as JSON -----------------------------------------------------------------------------------------------
 
 
@@ -322,9 +303,32 @@ def test_status_for_people_says_how_the_last_run_ended(finished: Path) -> None:
     told = run("etl_process.py", "--status", workspace=finished).stdout.splitlines()
     assert told[-2] == "last run ended 2026-01-02T03:04:05Z with exit 4; the last to end well: 2026-01-01T03:04:05Z"
     assert told[-1] == "sqlite  whole, 2 batches"
+    shutil.rmtree(finished / "results")  # as where the first run of all has failed
+    assert run("etl_process.py", "--status", workspace=finished).stdout.splitlines()[1:] == [told[-2]]
 
 
 # --- names ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_target_that_fails_oddly_hides_no_other(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good, odd = targets.open_target("sqlite", Workspace(finished)), targets.open_target("sqlite", Workspace(finished))
+    odd.shown = "odd"
+    monkeypatch.setattr(odd, "measures", lambda: 1 / 0)
+    told = monitor.gathered(Workspace(finished), [odd, good])["targets"]
+    assert told[0] == {"target": "odd", "up": False, "fault": "ZeroDivisionError: division by zero"}
+    assert (told[1]["target"], told[1]["up"]) == ("sqlite", True)
+
+
+def test_status_asks_every_target_and_the_regions_that_are_there(finished: Path) -> None:
+    (finished / "sqliteDB" / "regions").mkdir()
+
+    def asked(target: str) -> list[str]:
+        return [each.shown for each in _opened(Workspace(finished), target)]
+
+    assert asked("sqlite") == asked("sqlite,regions") == ["sqlite", "regions"]
+    (finished / "sqliteDB" / "World_Economies.db").unlink()
+    assert asked("sqlite") == asked("regions") == ["regions"]
+    assert asked("sqlite:///other.db") == ["sqlite:///other.db", "regions"]  # what is named is asked
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: str(metric.name))
@@ -355,6 +359,13 @@ def test_the_alert_rules_ask_for_metrics_and_labels_that_there_are() -> None:
         assert labels <= there, rule["alert"]
         assert rule["annotations"]["summary"].endswith((".", "?"))
         assert rule["labels"]["severity"] in ("critical", "warning")
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool, of Prometheus, is not on this machine")
+def test_the_alert_rules_do_what_they_say() -> None:
+    for command in (("check", "rules", RULES), ("test", "rules", PROJECT / "tests" / "prometheus.rules.test.yml")):
+        done = subprocess.run(["promtool", *command], capture_output=True, encoding="utf-8", check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def labels_of(name: str) -> set[str]:

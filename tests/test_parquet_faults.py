@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import random
 import shutil
 import sqlite3
 from contextlib import closing
+from itertools import count, pairwise, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +19,17 @@ pytest.importorskip("pyarrow", reason="the group `warehouse` is not installed")
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.errors import GateError, TargetRefused
+from pipeline.errors import DiskFull, GateError, TargetRefused
 from targets import _parquet
 from targets.parquet import Target
 from tests import history_db
-from tests.lakes import LAKE, Rows, half_loaded, in_folder, in_sqlite, load, manifest, named, publish, two
+from tests.lakes import LAKE, Rows, half_loaded, in_folder, in_sqlite, load, manifest, named, publish, struck, two
 from tests.orchestra import environment, etl, half_written, tree
 from tests.project import run
 from utils import Workspace, sha256_file
 
 SEED = 20_261_121
-WRITES = 80  # how often load.py writes at most: opened for writing, synced or renamed
+OLD = 68  # writes of a load of two batches up to the manifest's rename: files opened, synced or renamed; or a few more
 Halfway = tuple[Path, Rows, Rows]
 
 
@@ -48,45 +50,78 @@ def halfway(tmp_path_factory: pytest.TempPathFactory) -> Halfway:
 # --- killed ---------------------------------------------------------------------------------------------------------
 
 
-def killed(halfway: Halfway, workspace: Path, at: int) -> str:
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Halfway:
+    """A folder whose lake has the first of three batches, what is there, what will be with the others; copy it."""
+    folder = tmp_path_factory.mktemp("first")
+    publish(folder / "workspace", LAKE, two()[:1])
+    after = Path(shutil.copytree(folder / "workspace", folder / "after"))
+    publish(after, LAKE, two()[1:])
+    return folder / "workspace", in_folder(folder / "workspace" / "lake"), in_folder(after / "lake")
+
+
+def killed(first: Halfway, root: Path, at: int) -> str:
     """Kill a load at a write; returns "old" or "new" as the lake is then, and sees that a second load ends well."""
-    source, old, new = halfway
-    shutil.copytree(source, workspace)
-    assert old != new
-    run("load.py", "--target", LAKE, workspace=workspace,
-        env=environment({"script": "load.py", "act": "kill", "at": str(at)}))
-    found = in_folder(workspace / "lake")
+    source, old, new = first
+    shutil.copytree(source, root)
+    code = struck(root, "kill", at).returncode
+    found = in_folder(root / "lake")
     assert found in (old, new)
-    state = "old" if found == old else "new"
-    assert load(workspace).returncode == 0
-    assert in_folder(workspace / "lake") == new
-    assert half_written(workspace) == []
-    return state
+    publish(root, LAKE, two()[1:])
+    assert in_folder(root / "lake") == new
+    assert half_written(root) == []
+    return "done" if code == 0 else "old" if found == old else "new"
 
 
-def test_a_killed_load_leaves_the_old_state_or_the_new_one(halfway: Halfway, tmp_path: Path) -> None:
-    dice = random.Random(SEED)
-    states = [killed(halfway, tmp_path / str(at), at) for at in (*sorted(dice.sample(range(1, WRITES), 6)),)]
-    assert "old" in states
+def test_a_load_killed_before_the_manifest_leaves_the_old_state(first: Halfway, tmp_path: Path) -> None:
+    points = sorted(random.Random(SEED).sample(range(1, OLD), 2))
+    assert [killed(first, tmp_path / str(at), at) for at in points] == ["old"] * 2
 
 
 @pytest.mark.chaos
-def test_a_load_killed_at_every_write(halfway: Halfway, tmp_path: Path) -> None:
-    states = [killed(halfway, tmp_path / str(at), at) for at in range(1, WRITES)]
+def test_a_load_killed_at_every_write(first: Halfway, tmp_path: Path) -> None:
+    states = list(takewhile(lambda state: state != "done", (
+        killed(first, tmp_path / str(at), at) for at in count(1))))
+    assert len(states) > OLD and set(states) == {"old", "new"}
     assert states == sorted(states, reverse=True)  # once new, never old again
-    assert set(states) == {"old", "new"}
 
 
-def test_a_full_disk_leaves_the_old_state(halfway: Halfway, tmp_path: Path) -> None:
+@pytest.mark.chaos
+def test_the_loader_killed_at_every_write(halfway: Halfway, tmp_path: Path) -> None:
     source, old, new = halfway
-    for at in (12, 30):
+    states = []
+    for at in count(1):
         workspace = Path(shutil.copytree(source, tmp_path / str(at)))
-        done = load(workspace, env=environment({"script": "load.py", "act": "full", "at": str(at)}))
-        assert done.returncode == 8, done.stderr
-        assert "disk is full" in done.stderr
-        assert in_folder(workspace / "lake") == old and half_written(workspace) == []
+        fault = environment({"script": "load.py", "act": "kill", "at": str(at)})
+        if run("load.py", "--target", LAKE, workspace=workspace, env=fault).returncode == 0:
+            break
+        states.append(in_folder(workspace / "lake"))
+        assert states[-1] in (old, new)
         assert load(workspace).returncode == 0
-        assert in_folder(workspace / "lake") == new
+        assert in_folder(workspace / "lake") == new and half_written(workspace) == []
+    changes = [before != after for before, after in pairwise(states)]
+    assert states[0] == old and states[-1] == new and sum(changes) == 1  # once new, never old again
+
+
+@pytest.mark.parametrize("at", [11, pytest.param(40, marks=pytest.mark.full)])
+def test_a_full_disk_leaves_the_old_state(first: Halfway, tmp_path: Path, at: int) -> None:
+    source, old, new = first
+    root = Path(shutil.copytree(source, tmp_path / "workspace"))
+    done = struck(root, "full", at)
+    assert done.returncode == 8, done.stderr
+    assert "disk is full" in done.stderr and "safe:  " in done.stderr
+    assert in_folder(root / "lake") == old and half_written(root) == []
+    publish(root, LAKE, two()[1:])
+    assert in_folder(root / "lake") == new
+
+
+def test_a_disk_too_full_to_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("targets._lake.os.open", full)
+    with pytest.raises(DiskFull, match="The disk is full while writing lake"):
+        publish(tmp_path, LAKE, two())
 
 
 # --- what is refused ------------------------------------------------------------------------------------------------
@@ -102,27 +137,42 @@ def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
 
 
-@pytest.mark.parametrize("table_name", ["fact_gdp", "fact_region"])
+@pytest.mark.parametrize("table", ["fact_gdp", "fact_region"])
 @pytest.mark.parametrize(("harm", "told"), [(flipped, "is damaged"), (cut, "is damaged"), (Path.unlink, "is missing")])
-def test_a_damaged_file_is_named_and_a_rebuild_mends_it(halfway: Halfway, tmp_path: Path, harm: Any,
-                                                        told: str, table_name: str) -> None:
+def test_a_damaged_file_is_named_and_a_rebuild_mends_it(lake: Path, harm: Any, told: str, table: str) -> None:
+    whole, name = in_folder(lake), named(lake)[table]
+    harm(lake / name)
+    before, target = tree(lake), Target(Workspace(lake.parent), url=LAKE)
+    for ask in (lambda: target.query("loaded", {}), target.__enter__):
+        with pytest.raises(TargetRefused, match=f"{name} of the lake {told}") as caught:
+            ask()
+        assert caught.value.where == str(lake / name)
+        assert caught.value.safe.startswith("nothing was changed")
+        assert caught.value.next_command == f"python load.py --rebuild --target {LAKE}"
+    assert told in target.fault()
+    assert tree(lake) == before
+    publish(lake.parent, LAKE, two(), rebuild=True)
+    assert {name: rows for name, rows in in_folder(lake).items() if name != "etl_load"} == {
+        name: rows for name, rows in whole.items() if name != "etl_load"}
+    assert Target(Workspace(lake.parent), url=LAKE).fault() == ""
+
+
+@pytest.mark.full
+def test_damage_is_told_by_the_stages_and_a_rebuild_mends_it(halfway: Halfway, tmp_path: Path) -> None:
     workspace = Path(shutil.copytree(halfway[0], tmp_path / "workspace"))
     lake = workspace / "lake"
-    name = named(lake)[table_name]
-    harm(lake / name)
-    before = tree(lake)
+    name = named(lake)["fact_gdp"]
+    flipped(lake / name)
     for script in ("load.py", "report.py"):
         done = run(script, "--target", LAKE, workspace=workspace)
         assert done.returncode == 6, done.stderr
-        assert f"{name} of the lake {told}" in done.stderr and str(lake / name) in done.stderr
+        assert f"{name} of the lake is damaged" in done.stderr and str(lake / name) in done.stderr
         assert "safe:  nothing was changed" in done.stderr and f"--rebuild --target {LAKE}" in done.stderr
-    assert tree(lake) == before
-    assert told in Target(Workspace(workspace), url=LAKE).fault()
     assert load(workspace, "--rebuild").returncode == 0
     assert in_folder(lake) == halfway[2]
-    assert Target(Workspace(workspace), url=LAKE).fault() == ""
 
 
+@pytest.mark.full
 def test_a_rebuild_of_a_whole_lake_is_the_same(halfway: Halfway, tmp_path: Path) -> None:
     workspace = Path(shutil.copytree(halfway[0], tmp_path / "workspace"))
     assert load(workspace).returncode == 0
@@ -132,16 +182,22 @@ def test_a_rebuild_of_a_whole_lake_is_the_same(halfway: Halfway, tmp_path: Path)
     assert {table for table, name in named(workspace / "lake").items() if names[table] != name} <= {"etl_load"}
 
 
-def test_a_manifest_of_another_program_is_left_alone(halfway: Halfway, tmp_path: Path) -> None:
-    workspace = Path(shutil.copytree(halfway[0], tmp_path / "workspace"))
-    (workspace / "lake" / "manifest.json").write_text('{"entries": [{"url": "s3://b/k"}]}')
-    before = tree(workspace / "lake")
-    for more in ((), ("--rebuild",)):
-        done = load(workspace, *more)
-        assert done.returncode == 6, done.stderr
-        assert "The manifest there is of another program" in done.stderr
-        assert "--target parquet:DIR" in done.stderr
-    assert tree(workspace / "lake") == before
+@pytest.mark.parametrize("rebuild", [False, True])
+@pytest.mark.parametrize(("change", "told", "next_command"), [
+    ({"format": "dbt"}, "The manifest there is of another program", "--target parquet:DIR"),
+    ({"schema": 99}, "The lake has schema 99, this program knows 3", "update World Economies"),
+    ({"format_version": 7}, "The form of the lake has schema 7, this program knows 1", "update World Economies")],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "")
+def test_a_lake_that_is_foreign_or_newer_is_left_alone(lake: Path, change: dict[str, Any], told: str,
+                                                       next_command: str, rebuild: bool) -> None:
+    (lake / "manifest.json").write_text(json.dumps(manifest(lake) | change))
+    before = tree(lake)
+    target = Target(Workspace(lake.parent), url=LAKE, rebuild=rebuild)
+    for ask in (lambda: target.query("loaded", {}), target.__enter__):
+        with pytest.raises(TargetRefused, match=told) as caught:
+            ask()
+        assert next_command in caught.value.next_command
+    assert tree(lake) == before
 
 
 OUTSIDE = {"file": "../a-0123456789abcdef.parquet", "bytes": 1, "sha256": "", "rows": 1, "columns": {}, "key": []}
@@ -151,34 +207,14 @@ OUTSIDE = {"file": "../a-0123456789abcdef.parquet", "bytes": 1, "sha256": "", "r
     "format": "world-economies-lake", "format_version": 1, "schema": 2, "batches": {}, "left": {},
     "tables": {"a": OUTSIDE}})],
     ids=["empty", "cut", "bare", "a file outside"])
-def test_a_damaged_manifest_is_named_and_a_rebuild_keeps_it_beside(halfway: Halfway, tmp_path: Path,
-                                                                   text: str) -> None:
-    workspace = Path(shutil.copytree(halfway[0], tmp_path / "workspace"))
-    lake = workspace / "lake"
+def test_a_damaged_manifest_is_named_and_a_rebuild_keeps_it_beside(lake: Path, text: str) -> None:
     (lake / "manifest.json").write_text(text)
-    done = load(workspace)
-    assert done.returncode == 6, done.stderr
-    assert "manifest.json of the lake cannot be read" in done.stderr and "--rebuild" in done.stderr
-    done = load(workspace, "--rebuild")
-    assert done.returncode == 0, done.stderr
-    assert in_folder(lake) == halfway[2]
+    with pytest.raises(TargetRefused, match=r"manifest\.json of the lake cannot be read") as caught:
+        publish(lake.parent, LAKE, two())
+    assert "--rebuild" in caught.value.next_command
+    publish(lake.parent, LAKE, two(), rebuild=True)
+    assert len(in_folder(lake)["dim_vintage"]) == 3
     assert [path.read_text() for path in lake.glob("manifest.damaged-*.json")] == [text]
-
-
-@pytest.mark.parametrize(("name", "number", "told"), [
-    ("schema", 99, "The lake has schema 99, this program knows 2"),
-    ("format_version", 7, "The form of the lake has schema 7, this program knows 1")])
-def test_a_newer_lake_is_left_alone(halfway: Halfway, tmp_path: Path, name: str, number: int, told: str
-                                    ) -> None:
-    workspace = Path(shutil.copytree(halfway[0], tmp_path / "workspace"))
-    lake = workspace / "lake"
-    (lake / "manifest.json").write_text(json.dumps(manifest(lake) | {name: number}))
-    before = tree(lake)
-    for script, more in (("load.py", ()), ("load.py", ("--rebuild",)), ("report.py", ())):
-        done = run(script, "--target", LAKE, *more, workspace=workspace)
-        assert done.returncode == 6, done.stderr
-        assert told in done.stderr and "update World Economies" in done.stderr
-    assert tree(lake) == before
 
 
 def test_a_file_of_other_columns_or_with_a_row_twice_is_refused(lake: Path) -> None:
@@ -238,10 +274,11 @@ def test_a_lake_of_an_older_schema_is_brought_up_to_date(tmp_path: Path) -> None
     assert target.query("loaded", {}) == []
     publish(tmp_path, LAKE, two())
     history_db.publish(tmp_path, two())
-    assert manifest(lake)["schema"] == 2
+    assert manifest(lake)["schema"] == 3
     assert in_folder(lake) == in_sqlite(tmp_path)
 
 
+@pytest.mark.full
 def test_a_folder_that_is_a_file_is_refused(table: Path, tmp_path: Path) -> None:
     (tmp_path / "lake").write_text("x")
     done = etl(table, tmp_path, "--target", LAKE, "--stage-retries", "0")

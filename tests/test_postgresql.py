@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.postgres import PASSWORD, Server, in_postgresql, running, star, star_of
-from tests.project import run, sql
+from tests.project import PROJECT, run, sql
 
 
 @pytest.fixture(scope="module")
@@ -95,8 +96,8 @@ def test_a_password_is_not_taken_from_the_command_line(server: Server, tmp_path:
 def test_a_file_holds_the_address_and_no_process_shows_it(server: Server, tmp_path: Path) -> None:
     url = server.create("by_file")
     (tmp_path / "target").write_text(url + "\n")
-    (tmp_path / "small.csv").write_text("Country,GDP\nKenya,100\nGhana,90.5\n")
-    done = run("etl_process.py", "--input", tmp_path / "small.csv", "--vintage", "2025-01-31", "--year", "2024",
+    (tmp_path / "small.csv").write_text("Country,Year,GDP\nKenya,2024,100\nGhana,2024,90.5\n")
+    done = run("etl_process.py", "--source", "table", "--input", tmp_path / "small.csv", "--vintage", "2025-01-31",
                "--unit", "billion", "--no-html", "--no-csv", "--target-file", tmp_path / "target",
                workspace=tmp_path / "w")
     assert done.returncode == 0, done.stderr
@@ -104,3 +105,11 @@ def test_a_file_holds_the_address_and_no_process_shows_it(server: Server, tmp_pa
     written = b"".join(Path(folder, name).read_bytes()
                        for folder, _, names in os.walk(tmp_path / "w") for name in names)
     assert PASSWORD.encode() not in written and PASSWORD.replace(" ", "%20").encode() not in written
+
+
+def test_every_query_of_the_documentation_finds_rows(both: tuple[Path, str]) -> None:
+    page = (PROJECT / "docs" / "warehouse.md").read_text(encoding="utf-8")
+    queries = [text for text in re.findall(r"```sql\n(.*?)```", page, re.DOTALL) if "world_economies." in text]
+    assert len(queries) == 5
+    for text in queries:
+        assert in_postgresql(both[1], text), text

@@ -182,7 +182,7 @@ def test_another_load_that_does_not_end_is_told(loads: Loads, server: Server, wo
     with psycopg.connect(url) as other:
         other.execute("SELECT pg_advisory_xact_lock(%s, hashtext('world_economies'))", (0x57_45,))
         done = stage("load.py", workspace, url)
-        assert (done.returncode, "Another load is at work in the database" in done.stderr) == (6, True), done.stderr
+        assert (done.returncode, "Another program is writing in the database" in done.stderr) == (6, True), done.stderr
     finished(loads, workspace, url)
 
 

@@ -1,10 +1,9 @@
-"""report.py --profile: the queries of an answer with their times, and the plans of SQLite and of PostgreSQL."""
+"""report.py --profile: the queries of an answer with their times, and the plans of SQLite and of a lake."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,10 +11,9 @@ from typing import Any
 import pytest
 
 import targets
-from targets import BaseTarget, Profile
+from targets import BaseTarget, Measures, Profile
 from targets.sqlite import Target, _indented
-from tests.orchestra import etl, tree
-from tests.postgres import PASSWORD, Server, running
+from tests.orchestra import tree
 from tests.project import run
 from utils import Workspace
 
@@ -36,7 +34,7 @@ def test_the_queries_of_the_report_with_their_plans(bundle: Path) -> None:
     assert [row["Query"] for row in told["queries"]] == PICTURE
     assert (queries["regions"]["Rows"], queries["economies"]["Rows"] > 70) == (6, True)
     assert json.loads(queries["economies"]["Parameters"])["min_gdp"] == 100.0
-    assert re.search(r"^SEARCH growth USING (PRIMARY KEY|INDEX)", queries["economies"]["Plan"].replace("  ", ""),
+    assert re.search(r"^SEARCH f USING (PRIMARY KEY|INDEX)", queries["economies"]["Plan"].replace("  ", ""),
                      re.MULTILINE)
     assert all(0 < row["Seconds"] < 10 for row in told["queries"])
     assert told["seconds"] == pytest.approx(sum(row["Seconds"] for row in told["queries"]))
@@ -58,7 +56,7 @@ def test_people_read_the_times_and_then_the_plans(bundle: Path) -> None:
     assert re.search(r"^query +rows +seconds$", times, re.MULTILINE)
     assert re.search(r"^regions +6 +0\.\d{4}$", times, re.MULTILINE)
     assert re.search(r'^query +economies\nwith +\{"dataset": "imf-weo", ', plans, re.MULTILINE)
-    assert re.search(r"^ +SEARCH growth USING", plans, re.MULTILINE)
+    assert re.search(r"^ +SEARCH f USING", plans, re.MULTILINE)
     assert re.search(r"^5 queries, 0\.\d{4} s; the text of each is in sql/queries/\.$", plans, re.MULTILINE)
     assert "United States" not in done.stdout  # it takes the place of the answer
 
@@ -98,23 +96,15 @@ def test_no_plan_is_made_where_none_is_asked_for(bundle: Path, tmp_path: Path) -
     assert Target(Workspace(tmp_path)).profile("channels", {"dataset": ""}) == Profile([], pytest.approx(0, abs=5), ())
 
 
-# --- PostgreSQL -----------------------------------------------------------------------------------------------------
+# --- a lake ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("postgres")) as server:
-        yield server
-
-
-def test_postgresql_tells_plans_with_times_and_buffers(postgres: Server, table: Path, tmp_path: Path) -> None:
-    env = {"WORLD_ECONOMIES_TARGET": postgres.create("profiled")}
-    assert etl(table, tmp_path, "--no-html", "--no-csv", env=env).returncode == 0
-    told = profiled(tmp_path, env=env)
+def test_a_lake_tells_its_plans_and_the_size_of_its_files(finished: Path) -> None:
+    done = run("load.py", "--target", "parquet:lake", workspace=finished)
+    assert done.returncode == 0, done.stderr
+    told = profiled(finished, "--target", "parquet:lake")
     assert [row["Query"] for row in told["queries"]] == PICTURE
-    economies = next(row for row in told["queries"] if row["Query"] == "economies")
-    assert economies["Rows"] == 20
-    for words in ("actual time=", "Buffers: shared hit=", "Execution Time: "):
-        assert words in economies["Plan"]
-    assert told["target"] == f"postgresql://***@127.0.0.1:{postgres.port}/profiled"
-    assert PASSWORD.replace(" ", "%20") not in json.dumps(told)
+    assert "SEARCH f USING PRIMARY KEY" in told["queries"][3]["Plan"]
+    lake = targets.open_target("parquet:lake", Workspace(finished))
+    assert lake.measures() == Measures(size=sum(path.stat().st_size for path in finished.glob("lake/*.parquet")))
+    assert targets.open_target("parquet:none", Workspace(finished)).measures() == Measures()

@@ -15,14 +15,14 @@ import pytest
 
 from pipeline.countries import load_identity
 from pipeline.errors import GateError, TargetRefused, TargetUnreachable, UsageError
-from targets import Batch, Counts, Picture, _redshift_session
+from targets import Batch, Counts, Picture, _redshift_session, open_targets
 from targets.redshift import Target
 from tests import history_db
 from tests.history_db import batch, gdp
 from tests.lakes import two
 from tests.object_store import BUCKET, SECRET, ObjectStore
 from tests.orchestra import environment, launch, table_options, write_table
-from tests.postgres import PASSWORD, STAR, star_of
+from tests.postgres import PASSWORD, STAR, USER, star_of
 from tests.project import run, sql
 from tests.redshift import ROLE, STAGE, Make, Warehouse, warehouses
 from utils import Workspace
@@ -290,17 +290,18 @@ def test_a_load_needs_a_stage_and_a_question_does_not(warehouse: Warehouse) -> N
 # --- secrets --------------------------------------------------------------------------------------------------------
 
 
-def test_a_secret_of_secrets_manager_is_fetched_and_shown_nowhere(warehouse: Warehouse, store: ObjectStore) -> None:
+def test_a_secret_of_secrets_manager_is_an_address(warehouse: Warehouse, store: ObjectStore) -> None:
     import boto3
 
     boto3.client("secretsmanager").create_secret(Name="warehouse", SecretString=json.dumps({
-        "username": "analyst", "password": PASSWORD, "host": "127.0.0.1", "port": warehouse.port,
+        "engine": "redshift", "username": USER, "password": PASSWORD, "host": "127.0.0.1", "port": warehouse.port,
         "dbname": warehouse.name}))
-    more = f"?secret_id=warehouse&stage={STAGE}&iam_role={ROLE}"
-    assert publish(f"redshift://127.0.0.1{more}&sslmode=disable", two())[0].figures == 6
-    assert PASSWORD not in "\n".join(warehouse.sent)
-    gone = f"redshift://127.0.0.1{more.replace('=warehouse', '=gone')}"
-    assert "refuses the secret gone: ResourceNotFoundException" in refused(gone)
+    target, = open_targets(f"secretsmanager:warehouse?stage={STAGE}&iam_role={ROLE}&sslmode=disable",
+                           Workspace(Path("nowhere")))
+    with target:
+        target.describe(load_identity().countries(), "2026-01")
+        assert target.publish(two()).figures == 6
+    assert PASSWORD not in "\n".join((target.shown, *warehouse.sent))
 
 
 @pytest.mark.full

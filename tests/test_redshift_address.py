@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import TargetRefused, TargetUnreachable, UsageError
-from pipeline.secrets import has_password
-from targets import _redshift_address, open_targets, shown
+from targets import open_targets, shown
 from targets._redshift_address import place_of
 from targets._redshift_session import _said
 from targets.redshift import Target
@@ -24,8 +22,7 @@ WHOLE = f"redshift://me:p%40ss@wh.example.org:5440/dev?schema=gdp&stage=s3://buc
 def test_an_address_says_all() -> None:
     place = place_of(WHOLE)
     assert (place.host, place.port, place.user, place.password, place.database, place.schema, place.stage, place.role,
-            place.secret_id, place.sslmode) == ("wh.example.org", 5440, "me", "p@ss", "dev", "gdp", "s3://bucket/a/b",
-                                                ROLE, "", "verify-ca")
+            place.sslmode) == ("wh.example.org", 5440, "me", "p@ss", "dev", "gdp", "s3://bucket/a/b", ROLE, "verify-ca")
     assert "p@ss" not in repr(place)
 
 
@@ -39,11 +36,6 @@ def test_several_targets_may_be_named_and_the_password_is_shown_nowhere() -> Non
     found = open_targets(f"sqlite,{WHOLE}", Workspace(Path("nowhere")))
     assert [type(each).__module__ for each in found] == ["targets.sqlite", "targets.redshift"]
     assert "p%40ss" not in shown(WHOLE) and "schema=gdp" in shown(WHOLE)
-
-
-def test_the_name_of_a_secret_is_none() -> None:
-    assert not has_password(f"redshift://wh.example.org/dev?secret_id=arn:aws:secretsmanager:eu-west-1:1:secret:a&"
-                            f"stage=s3://bucket/a&iam_role={ROLE}")
 
 
 @pytest.mark.parametrize(("change", "said"), [
@@ -72,7 +64,7 @@ def test_a_target_needs_an_address_and_a_password() -> None:
     with pytest.raises(UsageError, match="needs an address"):
         open_targets("redshift", Workspace(Path("nowhere")))
     with pytest.raises(UsageError, match="lacks password"):
-        place_of("redshift://me@wh.example.org/dev").complete()
+        Target(Workspace(Path("nowhere")), url="redshift://me@wh.example.org/dev").query("loaded", {})
 
 
 def test_a_load_needs_a_stage_and_a_role() -> None:
@@ -86,48 +78,6 @@ def test_without_its_driver_it_says_what_to_install(monkeypatch: pytest.MonkeyPa
     with pytest.raises(UsageError, match="needs redshift_connector") as caught:
         Target(Workspace(Path("nowhere")), url="redshift://me:x@127.0.0.1:9/dev").query("loaded", {})
     assert "[warehouse]" in caught.value.next_command
-
-
-# --- a secret of Secrets Manager --------------------------------------------------------------------------------------
-
-
-class Manager:
-    """Stands in for the client of boto3."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def get_secret_value(self, **_: str) -> dict[str, str]:
-        return {"SecretString": self.text}
-
-
-def secret(monkeypatch: pytest.MonkeyPatch, text: str) -> list[Any]:
-    import boto3
-
-    asked: list[Any] = []
-    monkeypatch.setattr(boto3, "client", lambda *a, **more: asked.append((a, more.get("region_name"))) or Manager(text))
-    return asked
-
-
-def test_a_secret_completes_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("boto3", reason="boto3 is not installed")
-    asked = secret(monkeypatch, json.dumps({"username": "loader", "password": "hidden", "host": "wh.example.org",
-                                            "port": "5440", "dbname": "dev"}))
-    place = place_of("redshift://?secret_id=arn:aws:secretsmanager:eu-west-1:123456789012:secret:wh").complete()
-    assert (place.host, place.port, place.user, place.password, place.database) == (
-        "wh.example.org", 5440, "loader", "hidden", "dev")
-    assert asked == [(("secretsmanager",), "eu-west-1")]
-    own = place_of("redshift://other.example.org/own?secret_id=name").complete()
-    assert (own.host, own.database, own.user) == ("other.example.org", "own", "loader")
-
-
-@pytest.mark.parametrize("text", ["hidden", '["hidden"]'])
-def test_a_secret_of_another_form_is_refused_without_being_shown(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    pytest.importorskip("boto3", reason="boto3 is not installed")
-    secret(monkeypatch, text)
-    with pytest.raises(TargetRefused, match="is no JSON of username") as caught:
-        _redshift_address._secret("name")
-    assert "hidden" not in repr(caught.value.__cause__) + str(caught.value)
 
 
 # --- what the server says ---------------------------------------------------------------------------------------------

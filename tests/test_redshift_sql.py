@@ -61,7 +61,7 @@ ASKED: tuple[dict[str, Any], ...] = tuple(
         ("NGA", 2022, 0, 0, None, None, "2024-10-22  2024-10"), (None, None, 0, 0, "Africa", 1, "2024-10-22  2024-10"),
         ("USA", 2022, 1, 0, None, 5, "2024-10-22  2024-10"), ("JPN", 2022, 0, 1, "Asia", None, "2025-04-22  2025-04"),
         ("JPN", 0, 0, 1, None, None, "2025-04-22  2025-04")))
-OF_SQLITE = {"own_tables", "held_series", "held_keys", "measures", "schema"}
+OF_SQLITE = {"own_tables", "held_series", "held_keys", "measures", "schema", "columns"}
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +158,8 @@ def test_every_question_has_sqlites_answer(loaded: Warehouse, tmp_path: Path) ->
                 assert _plain(name, told) == _plain(name, expected), (name, parameters)
                 met |= {name} if expected else set()
         assert asked.query("measures", {})[0]["size"] > 0
+        assert [tuple(each) for each in asked.columns()["picture"]][:2] == [
+            ("id", "integer", False), ("dataset", "character varying", False)]
         sent = loaded.sent[begun:]
     assert set(names) - OF_SQLITE - met == set()  # each has an answer, and so was compared
     golden("questions", [text for text in sent if text.startswith(("SELECT", "WITH"))])

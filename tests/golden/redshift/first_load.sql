@@ -440,17 +440,24 @@ WITH alike AS (
     SELECT dataset, indicator, year, from_vintage, to_vintage, count(*) AS figures
     FROM fact_gdp
     GROUP BY dataset, indicator, year, from_vintage, to_vintage
-), held AS (
-    SELECT s.dataset, s.vintage, a.figures
+), spoken AS (
+    SELECT s.dataset, s.vintage, s.indicator, s.last_year - s.first_year + 1 AS years, count(DISTINCT a.year) AS held_years,
+           coalesce(sum(a.figures), 0) AS figures
     FROM dim_scope AS s
-    JOIN alike AS a ON a.dataset = s.dataset AND a.indicator = s.indicator
+    LEFT JOIN alike AS a ON a.dataset = s.dataset AND a.indicator = s.indicator
          AND a.year BETWEEN s.first_year AND s.last_year
          AND a.from_vintage <= s.vintage AND (a.to_vintage IS NULL OR a.to_vintage > s.vintage)
-    UNION ALL
-    SELECT k.dataset, k.vintage, 1
-    FROM dim_scope_key AS k
-    JOIN fact_gdp AS f ON f.dataset = k.dataset AND f.indicator = k.indicator AND f.iso3 = k.iso3 AND f.year = k.year
-         AND f.from_vintage <= k.vintage AND (f.to_vintage IS NULL OR f.to_vintage > k.vintage)
+    GROUP BY s.dataset, s.vintage, s.indicator, s.first_year, s.last_year
+), counted AS (
+    SELECT h.dataset, h.vintage, sum(h.figures) AS figures
+    FROM (SELECT dataset, vintage, figures FROM spoken
+          UNION ALL
+          SELECT k.dataset, k.vintage, 1
+          FROM dim_scope_key AS k
+          JOIN fact_gdp AS f ON f.dataset = k.dataset AND f.indicator = k.indicator AND f.iso3 = k.iso3
+               AND f.year = k.year AND f.from_vintage <= k.vintage
+               AND (f.to_vintage IS NULL OR f.to_vintage > k.vintage)) AS h
+    GROUP BY h.dataset, h.vintage
 ), told AS (
     SELECT v.dataset, v.vintage, max(b.figures) AS figures
     FROM etl_batch AS b
@@ -458,13 +465,13 @@ WITH alike AS (
     WHERE NOT (v.dating = 'observed' AND v.dataset LIKE 'table:%')
     GROUP BY v.dataset, v.vintage
     HAVING count(*) = 1
-), counted AS (
-    SELECT dataset, vintage, sum(figures) AS figures FROM held GROUP BY dataset, vintage
 )
-SELECT t.dataset, t.vintage, t.figures AS manifest, coalesce(c.figures, 0) AS held
+SELECT t.dataset, t.vintage, 'figures' AS what, t.figures AS expected, coalesce(c.figures, 0) AS held
 FROM told AS t
 LEFT JOIN counted AS c ON c.dataset = t.dataset AND c.vintage = t.vintage
-WHERE t.figures <> coalesce(c.figures, 0);
+WHERE t.figures <> coalesce(c.figures, 0)
+UNION ALL
+SELECT dataset, vintage, 'years of ' || indicator, years, held_years FROM spoken WHERE years <> held_years;
 
 -- LEAD window function
 SELECT o.dataset, o.indicator, o.iso3, o.year, o.from_vintage, o.to_vintage, o.next_vintage
@@ -491,34 +498,18 @@ UNION ALL
 SELECT 'Countries_by_GDP', ISO3 FROM Countries_by_GDP GROUP BY ISO3 HAVING count(*) > 1;
 
 -- Correlated subqueries
-SELECT 'country' AS missing, f.iso3 AS key, count(*) AS times
-FROM fact_gdp AS f WHERE NOT EXISTS (SELECT 1 FROM dim_country AS c WHERE c.iso3 = f.iso3) GROUP BY f.iso3
+SELECT 'country' AS missing, f.iso3 AS key
+FROM (SELECT DISTINCT iso3 FROM fact_gdp UNION SELECT DISTINCT iso3 FROM dim_scope_key) AS f
+WHERE NOT EXISTS (SELECT 1 FROM dim_country AS c WHERE c.iso3 = f.iso3)
 UNION ALL
-SELECT 'vintage', f.dataset || ' ' || f.from_vintage, count(*)
-FROM fact_gdp AS f
-WHERE NOT EXISTS (SELECT 1 FROM dim_vintage AS v WHERE v.dataset = f.dataset AND v.vintage = f.from_vintage)
-GROUP BY f.dataset, f.from_vintage
+SELECT 'vintage', f.dataset || ' ' || f.vintage
+FROM (SELECT DISTINCT dataset, from_vintage AS vintage FROM fact_gdp
+      UNION SELECT DISTINCT dataset, to_vintage FROM fact_gdp WHERE to_vintage IS NOT NULL
+      UNION SELECT DISTINCT dataset, vintage FROM dim_scope_key
+      UNION SELECT dataset, vintage FROM dim_scope) AS f
+WHERE NOT EXISTS (SELECT 1 FROM dim_vintage AS v WHERE v.dataset = f.dataset AND v.vintage = f.vintage)
 UNION ALL
-SELECT 'vintage', f.dataset || ' ' || f.to_vintage, count(*)
-FROM fact_gdp AS f
-WHERE f.to_vintage IS NOT NULL
-  AND NOT EXISTS (SELECT 1 FROM dim_vintage AS v WHERE v.dataset = f.dataset AND v.vintage = f.to_vintage)
-GROUP BY f.dataset, f.to_vintage
-UNION ALL
-SELECT 'country', k.iso3, count(*)
-FROM dim_scope_key AS k WHERE NOT EXISTS (SELECT 1 FROM dim_country AS c WHERE c.iso3 = k.iso3) GROUP BY k.iso3
-UNION ALL
-SELECT 'vintage', k.dataset || ' ' || k.vintage, count(*)
-FROM dim_scope_key AS k
-WHERE NOT EXISTS (SELECT 1 FROM dim_vintage AS v WHERE v.dataset = k.dataset AND v.vintage = k.vintage)
-GROUP BY k.dataset, k.vintage
-UNION ALL
-SELECT 'vintage', s.dataset || ' ' || s.vintage, count(*)
-FROM dim_scope AS s
-WHERE NOT EXISTS (SELECT 1 FROM dim_vintage AS v WHERE v.dataset = s.dataset AND v.vintage = s.vintage)
-GROUP BY s.dataset, s.vintage
-UNION ALL
-SELECT 'arrival', b.batch_id, 1
+SELECT 'arrival', b.batch_id
 FROM etl_batch AS b WHERE NOT EXISTS (SELECT 1 FROM etl_load AS l WHERE l.batch_id = b.batch_id);
 
 -- Correlated subqueries
@@ -531,18 +522,6 @@ SELECT 'vintage', b.dataset, b.batch_id
 FROM etl_batch AS b
 WHERE NOT EXISTS (
       SELECT 1 FROM dim_vintage AS v WHERE v.dataset = b.dataset AND v.label = b.label AND v.updated = b.updated);
-
--- WITH clause; ROW_NUMBER window function
-WITH alike AS (
-    SELECT DISTINCT dataset, indicator, year, from_vintage, to_vintage FROM fact_gdp
-)
-SELECT s.dataset, s.vintage, s.indicator, s.first_year, s.last_year, count(DISTINCT a.year) AS held
-FROM dim_scope AS s
-LEFT JOIN alike AS a ON a.dataset = s.dataset AND a.indicator = s.indicator
-     AND a.year BETWEEN s.first_year AND s.last_year
-     AND a.from_vintage <= s.vintage AND (a.to_vintage IS NULL OR a.to_vintage > s.vintage)
-GROUP BY s.dataset, s.vintage, s.indicator, s.first_year, s.last_year
-HAVING count(DISTINCT a.year) <> s.last_year - s.first_year + 1;
 
 -- COMMIT
 commit;

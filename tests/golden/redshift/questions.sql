@@ -913,3 +913,9 @@ ORDER BY f.year;
 
 -- SVV_TABLE_INFO
 SELECT CAST(sum(size) AS BIGINT) * 1048576 AS size FROM svv_table_info WHERE "schema" = current_schema();
+
+-- Querying the catalog tables
+SELECT table_name AS "table", column_name AS "column", data_type AS type, is_nullable = 'YES' AS nullable
+FROM information_schema.columns
+WHERE table_schema = current_schema() AND substring(table_name, 1, 8) <> 'mv_tbl__'
+ORDER BY table_name, ordinal_position;

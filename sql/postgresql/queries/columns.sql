@@ -1,0 +1,5 @@
+-- Every column of every table and view of the schema that the search path names first, in its place.
+SELECT table_name AS "table", column_name AS "column", data_type AS type, is_nullable = 'YES' AS nullable
+FROM information_schema.columns
+WHERE table_schema = current_schema()
+ORDER BY table_name, ordinal_position
