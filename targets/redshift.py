@@ -36,7 +36,7 @@ ROWS_AT_ONCE = 500  # of one INSERT: it may have 32,767 parameters
 # The project's own tables, each behind those it refers to.
 TABLES = ("dim_country", "dim_vintage", "dim_scope", "dim_scope_key", "fact_gdp", "etl_batch", "etl_load",
           "countries_by_gdp", "picture", "etl_manifest")
-SYSTEM = ("etl_schema", "etl_lock")
+SYSTEM = ("etl_schema", "etl_view", "etl_lock")
 _RANGE = (("dataset", TEXT), ("indicator", TEXT), ("iso3", TEXT), ("year", WHOLE), ("from_vintage", TEXT),
           ("to_vintage", TEXT), ("value", REAL), ("value_text", TEXT), ("decimals", WHOLE), ("forecast", WHOLE))
 # Statements whose rows are staged, in the order in which they are merged, with their columns as a row has them.
@@ -120,8 +120,15 @@ class Target(ServerTarget):
             if (number := int(file.name.partition("_")[0])) > version:
                 self._db.run(file.read_text(encoding="utf-8"), {})
                 self._run("insert_schema", {"version": number, "applied_at": utc_now()})
-        for text in _sql.views(DIALECT).values():
-            self._db.execute(_sql.bare(text).replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1))
+        made = self._made()
+        for name, text in _sql.views(DIALECT).items():
+            if made.get(name) != sha256_text(text):
+                self._db.execute(_sql.bare(text).replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1))
+                self._run("note_view", {"name": name, "sha256": sha256_text(text)})
+
+    def _made(self) -> dict[str, str]:
+        """Return the views that loads have made, name -> sha256 of the text."""
+        return {row["name"]: row["sha256"] for row in self._ask("views_made", {})}
 
     def _version(self) -> int:
         """Return which migration the schema is at, -1 where there is none; names are looked for in it then.
@@ -151,8 +158,14 @@ class Target(ServerTarget):
         try:
             self._db.execute("ANALYZE fact_gdp")  # questions are planned by what is in it now
             there = {row["name"] for row in self._db.ask("materialized_views", {"schema": self.place.schema})}
+            made = self._made()
             for name, text in _sql.materialized(DIALECT).items():
-                self._db.execute(f"REFRESH MATERIALIZED VIEW {name}" if name in there else _sql.bare(text))
+                if name in there and made.get(name) == sha256_text(text):
+                    self._db.execute(f"REFRESH MATERIALIZED VIEW {name}")
+                else:
+                    self._db.execute(f"DROP MATERIALIZED VIEW IF EXISTS {name}")
+                    self._db.execute(_sql.bare(text))
+                    self._run("note_view", {"name": name, "sha256": sha256_text(text)})
         except TargetError as error:
             error.safe = "the figures are loaded; materialized views may be of the load before, and the same command " \
                          "brings them up to date"

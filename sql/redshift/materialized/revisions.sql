@@ -5,7 +5,8 @@ SELECT r.dataset, r.indicator, r.iso3, c.name AS country, c.region, r.year, r.vi
        r.old_value, r.new_value, r.change, r."percent"
 FROM (SELECT o.dataset, o.indicator, o.iso3, o.year, n.from_vintage AS vintage, o.from_vintage AS old_vintage,
              CASE WHEN abs(n.value - o.value) > 1.0001
-                       * CAST('5e' || CAST(-1 - least(o.decimals, n.decimals) AS VARCHAR(11)) AS DOUBLE PRECISION) THEN 'revised'
+                       * CAST('5e' || CAST(-1 - least(o.decimals, n.decimals) AS VARCHAR(11)) AS DOUBLE PRECISION)
+                       THEN 'revised'
                   WHEN o.forecast = 1 THEN 'confirmed' ELSE 'reopened' END AS kind,
              o.value_text AS old_text, n.value_text AS new_text, o.value AS old_value, n.value AS new_value,
              n.value - o.value AS change, 100.0 * (n.value - o.value) / nullif(abs(o.value), 0) AS "percent",
@@ -21,7 +22,8 @@ FROM (SELECT o.dataset, o.indicator, o.iso3, o.year, n.from_vintage AS vintage, 
              CAST(NULL AS VARCHAR(512)), o.value, CAST(NULL AS DOUBLE PRECISION), CAST(NULL AS DOUBLE PRECISION),
              CAST(NULL AS DOUBLE PRECISION), o.forecast, CAST(NULL AS INTEGER)
       FROM fact_gdp AS o
-      LEFT JOIN fact_gdp AS n ON n.dataset = o.dataset AND n.indicator = o.indicator AND n.iso3 = o.iso3 AND n.year = o.year
+      LEFT JOIN fact_gdp AS n ON n.dataset = o.dataset AND n.indicator = o.indicator AND n.iso3 = o.iso3
+           AND n.year = o.year
            AND n.from_vintage = o.to_vintage
       WHERE o.to_vintage IS NOT NULL AND n.iso3 IS NULL
       UNION ALL
@@ -31,7 +33,8 @@ FROM (SELECT o.dataset, o.indicator, o.iso3, o.year, n.from_vintage AS vintage, 
       FROM fact_gdp AS n
       JOIN dim_scope AS s ON s.dataset = n.dataset AND s.indicator = n.indicator AND s.vintage < n.from_vintage
            AND n.year BETWEEN s.first_year AND s.last_year
-      LEFT JOIN fact_gdp AS o ON o.dataset = n.dataset AND o.indicator = n.indicator AND o.iso3 = n.iso3 AND o.year = n.year
+      LEFT JOIN fact_gdp AS o ON o.dataset = n.dataset AND o.indicator = n.indicator AND o.iso3 = n.iso3
+           AND o.year = n.year
            AND o.to_vintage = n.from_vintage
       WHERE o.iso3 IS NULL) AS r
 JOIN dim_country AS c ON c.iso3 = r.iso3;

@@ -1,4 +1,5 @@
--- What differs between :now and :then, two vintages of :dataset, of :indicator: one row a figure. kind as in fact_revision.
+-- What differs between :now and :then, two vintages of :dataset, of :indicator: one row a figure. kind as in
+-- fact_revision.
 -- Differences within half a unit of the coarser writing are none. :iso3, :year and :region NULL are all.
 -- Joins in the place of EXISTS: subqueries that compare with the row outside by anything but = may be refused.
 WITH pairs AS (
@@ -6,7 +7,8 @@ WITH pairs AS (
            o.forecast AS old_forecast, n.forecast AS new_forecast,
            CASE WHEN n.iso3 IS NULL THEN 'withdrawn'
                 WHEN abs(n.value - o.value) > 1.0001
-                     * CAST('5e' || CAST(-1 - least(o.decimals, n.decimals) AS VARCHAR(11)) AS DOUBLE PRECISION) THEN 'revised'
+                     * CAST('5e' || CAST(-1 - least(o.decimals, n.decimals) AS VARCHAR(11)) AS DOUBLE PRECISION)
+                     THEN 'revised'
                 WHEN o.forecast = 1 AND n.forecast = 0 THEN 'confirmed'
                 WHEN o.forecast = 0 AND n.forecast = 1 THEN 'reopened' END AS kind
     FROM fact_gdp AS o

@@ -31,7 +31,8 @@ FROM (SELECT row_number() OVER (ORDER BY s.gdp DESC, s.ISO3) AS "Rank",
              s.Country AS "Country", s.GDP_as_published AS "GDP_USD_billion",
              growth.value AS "Growth_percent", head.value AS "GDP_per_head_USD",
              people.value AS "Population_million", prices.value AS "Inflation_percent",
-             s.Region AS "Region", s.Subregion AS "Subregion", s.ISO3 AS "ISO3", s.Year AS "Year", s.Forecast AS "Forecast"
+             s.Region AS "Region", s.Subregion AS "Subregion", s.ISO3 AS "ISO3", s.Year AS "Year",
+             s.Forecast AS "Forecast"
       FROM shown AS s
       LEFT JOIN fact_gdp AS growth ON growth.dataset = :dataset AND growth.indicator = 'NGDP_RPCH'
            AND growth.iso3 = s.ISO3 AND growth.year = s.Year

@@ -1,5 +1,6 @@
 -- The mean GDP of each region's five largest economies; a region with fewer says how many it has.
--- Sums are of the figures as published, unrounded. :region NULL is all regions; the other parameters as in economies.sql.
+-- Sums are of the figures as published, unrounded. :region NULL is all regions; the other parameters as in
+-- economies.sql.
 -- A subquery behind OR that looks at the row outside is a pattern that Redshift may refuse: a join says the same here.
 WITH held AS (
     SELECT f.iso3, f.value, row_number() OVER (PARTITION BY f.iso3 ORDER BY f.year DESC) AS place

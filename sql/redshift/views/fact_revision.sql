@@ -1,11 +1,13 @@
 -- What changed from one vintage to the next that speaks for the figure. kind: revised (another figure), confirmed (the
--- same figure, forecast before and actual now), reopened (actual before, forecast now), withdrawn, appeared (a vintage before
+-- same figure, forecast before and actual now), reopened (actual before, forecast now), withdrawn, appeared (a
+-- vintage before
 -- spoke for it and had none). Differences within half a unit of the coarser writing are none.
 -- Joins say here what EXISTS says elsewhere, and percent is a word of Redshift's own.
 CREATE VIEW fact_revision AS
 SELECT o.dataset, o.indicator, o.iso3, o.year, n.from_vintage AS vintage, o.from_vintage AS old_vintage,
        CASE WHEN abs(n.value - o.value) > 1.0001
-                 * CAST('5e' || CAST(-1 - least(o.decimals, n.decimals) AS VARCHAR(11)) AS DOUBLE PRECISION) THEN 'revised'
+                 * CAST('5e' || CAST(-1 - least(o.decimals, n.decimals) AS VARCHAR(11)) AS DOUBLE PRECISION)
+                 THEN 'revised'
             WHEN o.forecast = 1 THEN 'confirmed' ELSE 'reopened' END AS kind,
        o.value_text AS old_text, n.value_text AS new_text, o.value AS old_value, n.value AS new_value,
        n.value - o.value AS change, 100.0 * (n.value - o.value) / nullif(abs(o.value), 0) AS "percent",

@@ -17,6 +17,9 @@ SET search_path TO world_economies;
 CREATE TABLE etl_schema (version INTEGER NOT NULL, applied_at VARCHAR(64) NOT NULL);
 
 -- CREATE TABLE
+CREATE TABLE etl_view (name VARCHAR(128) NOT NULL, sha256 VARCHAR(64) NOT NULL);
+
+-- CREATE TABLE
 CREATE TABLE etl_lock (held INTEGER);
 
 -- CREATE TABLE
@@ -136,6 +139,9 @@ CREATE TABLE etl_manifest (
 -- INSERT; SELECT
 INSERT INTO etl_schema (version, applied_at) VALUES (3, $1);
 
+-- SELECT
+SELECT name, sha256 FROM etl_view;
+
 -- CREATE VIEW
 CREATE OR REPLACE VIEW etl_ledger AS
 SELECT l.run_id AS run, b.dataset, v.vintage, b.batch_id AS piece, b.digest AS sha256, b.figures AS "rows",
@@ -143,6 +149,13 @@ SELECT l.run_id AS run, b.dataset, v.vintage, b.batch_id AS piece, b.digest AS s
 FROM etl_load AS l
 JOIN etl_batch AS b ON b.batch_id = l.batch_id
 JOIN dim_vintage AS v ON v.dataset = b.dataset AND v.label = b.label AND v.updated = b.updated;
+
+-- DELETE
+DELETE FROM etl_view WHERE name = $1;
+
+-- INSERT
+INSERT INTO etl_view (name, sha256)
+VALUES ($1, $2);
 
 -- CREATE VIEW
 CREATE OR REPLACE VIEW fact_region AS
@@ -164,7 +177,8 @@ GROUP BY dataset, vintage, year, region;
 CREATE OR REPLACE VIEW fact_revision AS
 SELECT o.dataset, o.indicator, o.iso3, o.year, n.from_vintage AS vintage, o.from_vintage AS old_vintage,
        CASE WHEN abs(n.value - o.value) > 1.0001
-                 * CAST('5e' || CAST(-1 - least(o.decimals, n.decimals) AS VARCHAR(11)) AS DOUBLE PRECISION) THEN 'revised'
+                 * CAST('5e' || CAST(-1 - least(o.decimals, n.decimals) AS VARCHAR(11)) AS DOUBLE PRECISION)
+                 THEN 'revised'
             WHEN o.forecast = 1 THEN 'confirmed' ELSE 'reopened' END AS kind,
        o.value_text AS old_text, n.value_text AS new_text, o.value AS old_value, n.value AS new_value,
        n.value - o.value AS change, 100.0 * (n.value - o.value) / nullif(abs(o.value), 0) AS "percent",
@@ -532,6 +546,9 @@ ANALYZE fact_gdp;
 -- SVV_MV_INFO
 SELECT trim(name) AS name FROM svv_mv_info WHERE schema_name = $1;
 
+-- DROP MATERIALIZED VIEW
+DROP MATERIALIZED VIEW IF EXISTS newest_figures;
+
 -- CREATE MATERIALIZED VIEW
 CREATE MATERIALIZED VIEW newest_figures DISTSTYLE KEY DISTKEY (iso3) SORTKEY (dataset, indicator, year) AS
 SELECT f.dataset, f.indicator, f.iso3, c.name AS country, c.region, c.subregion, f.year, f.value, f.value_text,
@@ -539,6 +556,9 @@ SELECT f.dataset, f.indicator, f.iso3, c.name AS country, c.region, c.subregion,
 FROM fact_gdp AS f
 JOIN dim_country AS c ON c.iso3 = f.iso3
 WHERE f.to_vintage IS NULL;
+
+-- DROP MATERIALIZED VIEW
+DROP MATERIALIZED VIEW IF EXISTS region_top5;
 
 -- CREATE MATERIALIZED VIEW
 CREATE MATERIALIZED VIEW region_top5 DISTSTYLE ALL SORTKEY (dataset, year) AS
@@ -553,13 +573,17 @@ FROM (SELECT f.dataset, v.vintage, f.year, c.region, f.iso3, f.value,
       WHERE f.indicator = 'NGDPD') AS k
 GROUP BY k.dataset, k.vintage, k.year, k.region;
 
+-- DROP MATERIALIZED VIEW
+DROP MATERIALIZED VIEW IF EXISTS revisions;
+
 -- CREATE MATERIALIZED VIEW
 CREATE MATERIALIZED VIEW revisions DISTSTYLE KEY DISTKEY (iso3) SORTKEY (dataset, indicator, vintage) AS
 SELECT r.dataset, r.indicator, r.iso3, c.name AS country, c.region, r.year, r.vintage, r.old_vintage, r.kind,
        r.old_value, r.new_value, r.change, r."percent"
 FROM (SELECT o.dataset, o.indicator, o.iso3, o.year, n.from_vintage AS vintage, o.from_vintage AS old_vintage,
              CASE WHEN abs(n.value - o.value) > 1.0001
-                       * CAST('5e' || CAST(-1 - least(o.decimals, n.decimals) AS VARCHAR(11)) AS DOUBLE PRECISION) THEN 'revised'
+                       * CAST('5e' || CAST(-1 - least(o.decimals, n.decimals) AS VARCHAR(11)) AS DOUBLE PRECISION)
+                       THEN 'revised'
                   WHEN o.forecast = 1 THEN 'confirmed' ELSE 'reopened' END AS kind,
              o.value_text AS old_text, n.value_text AS new_text, o.value AS old_value, n.value AS new_value,
              n.value - o.value AS change, 100.0 * (n.value - o.value) / nullif(abs(o.value), 0) AS "percent",
@@ -575,7 +599,8 @@ FROM (SELECT o.dataset, o.indicator, o.iso3, o.year, n.from_vintage AS vintage, 
              CAST(NULL AS VARCHAR(512)), o.value, CAST(NULL AS DOUBLE PRECISION), CAST(NULL AS DOUBLE PRECISION),
              CAST(NULL AS DOUBLE PRECISION), o.forecast, CAST(NULL AS INTEGER)
       FROM fact_gdp AS o
-      LEFT JOIN fact_gdp AS n ON n.dataset = o.dataset AND n.indicator = o.indicator AND n.iso3 = o.iso3 AND n.year = o.year
+      LEFT JOIN fact_gdp AS n ON n.dataset = o.dataset AND n.indicator = o.indicator AND n.iso3 = o.iso3
+           AND n.year = o.year
            AND n.from_vintage = o.to_vintage
       WHERE o.to_vintage IS NOT NULL AND n.iso3 IS NULL
       UNION ALL
@@ -585,7 +610,8 @@ FROM (SELECT o.dataset, o.indicator, o.iso3, o.year, n.from_vintage AS vintage, 
       FROM fact_gdp AS n
       JOIN dim_scope AS s ON s.dataset = n.dataset AND s.indicator = n.indicator AND s.vintage < n.from_vintage
            AND n.year BETWEEN s.first_year AND s.last_year
-      LEFT JOIN fact_gdp AS o ON o.dataset = n.dataset AND o.indicator = n.indicator AND o.iso3 = n.iso3 AND o.year = n.year
+      LEFT JOIN fact_gdp AS o ON o.dataset = n.dataset AND o.indicator = n.indicator AND o.iso3 = n.iso3
+           AND o.year = n.year
            AND o.to_vintage = n.from_vintage
       WHERE o.iso3 IS NULL) AS r
 JOIN dim_country AS c ON c.iso3 = r.iso3;

@@ -25,63 +25,8 @@ LOCK etl_lock;
 -- statement_timeout
 SET statement_timeout TO 0;
 
--- CREATE VIEW
-CREATE OR REPLACE VIEW etl_ledger AS
-SELECT l.run_id AS run, b.dataset, v.vintage, b.batch_id AS piece, b.digest AS sha256, b.figures AS "rows",
-       l.started_at AS started, l.loaded_at AS committed
-FROM etl_load AS l
-JOIN etl_batch AS b ON b.batch_id = l.batch_id
-JOIN dim_vintage AS v ON v.dataset = b.dataset AND v.label = b.label AND v.updated = b.updated;
-
--- CREATE VIEW
-CREATE OR REPLACE VIEW fact_region AS
-WITH ranked AS (
-    SELECT f.dataset, v.vintage, f.year, c.region, f.iso3, f.value,
-           row_number() OVER (PARTITION BY f.dataset, v.vintage, f.year, c.region ORDER BY f.value DESC, f.iso3) AS place
-    FROM fact_gdp AS f
-    JOIN dim_vintage AS v ON v.dataset = f.dataset AND f.from_vintage <= v.vintage
-         AND (f.to_vintage IS NULL OR f.to_vintage > v.vintage)
-    JOIN dim_country AS c USING (iso3)
-    WHERE f.indicator = 'NGDPD'
-)
-SELECT dataset, vintage, year, region, sum(value) AS sum_billion,
-       avg(CASE WHEN place <= 5 THEN value END) AS top5_mean_billion, count(*) AS economies
-FROM ranked
-GROUP BY dataset, vintage, year, region;
-
--- CREATE VIEW
-CREATE OR REPLACE VIEW fact_revision AS
-SELECT o.dataset, o.indicator, o.iso3, o.year, n.from_vintage AS vintage, o.from_vintage AS old_vintage,
-       CASE WHEN abs(n.value - o.value) > 1.0001
-                 * CAST('5e' || CAST(-1 - least(o.decimals, n.decimals) AS VARCHAR(11)) AS DOUBLE PRECISION) THEN 'revised'
-            WHEN o.forecast = 1 THEN 'confirmed' ELSE 'reopened' END AS kind,
-       o.value_text AS old_text, n.value_text AS new_text, o.value AS old_value, n.value AS new_value,
-       n.value - o.value AS change, 100.0 * (n.value - o.value) / nullif(abs(o.value), 0) AS "percent",
-       o.forecast AS old_forecast, n.forecast AS new_forecast
-FROM fact_gdp AS o
-JOIN fact_gdp AS n ON n.dataset = o.dataset AND n.indicator = o.indicator AND n.iso3 = o.iso3 AND n.year = o.year
-     AND n.from_vintage = o.to_vintage
-WHERE abs(n.value - o.value) > 1.0001
-                 * CAST('5e' || CAST(-1 - least(o.decimals, n.decimals) AS VARCHAR(11)) AS DOUBLE PRECISION)
-      OR o.forecast <> n.forecast
-UNION ALL
-SELECT o.dataset, o.indicator, o.iso3, o.year, o.to_vintage, o.from_vintage, 'withdrawn', o.value_text,
-       CAST(NULL AS VARCHAR(512)), o.value, CAST(NULL AS DOUBLE PRECISION), CAST(NULL AS DOUBLE PRECISION),
-       CAST(NULL AS DOUBLE PRECISION), o.forecast, CAST(NULL AS INTEGER)
-FROM fact_gdp AS o
-LEFT JOIN fact_gdp AS n ON n.dataset = o.dataset AND n.indicator = o.indicator AND n.iso3 = o.iso3 AND n.year = o.year
-     AND n.from_vintage = o.to_vintage
-WHERE o.to_vintage IS NOT NULL AND n.iso3 IS NULL
-UNION ALL
-SELECT DISTINCT n.dataset, n.indicator, n.iso3, n.year, n.from_vintage, CAST(NULL AS VARCHAR(512)), 'appeared',
-       CAST(NULL AS VARCHAR(512)), n.value_text, CAST(NULL AS DOUBLE PRECISION), n.value,
-       CAST(NULL AS DOUBLE PRECISION), CAST(NULL AS DOUBLE PRECISION), CAST(NULL AS INTEGER), n.forecast
-FROM fact_gdp AS n
-JOIN dim_scope AS s ON s.dataset = n.dataset AND s.indicator = n.indicator AND s.vintage < n.from_vintage
-     AND n.year BETWEEN s.first_year AND s.last_year
-LEFT JOIN fact_gdp AS o ON o.dataset = n.dataset AND o.indicator = n.indicator AND o.iso3 = n.iso3 AND o.year = n.year
-     AND o.to_vintage = n.from_vintage
-WHERE o.iso3 IS NULL;
+-- SELECT
+SELECT name, sha256 FROM etl_view;
 
 -- SELECT
 SELECT label, published, updated, dating FROM dim_vintage WHERE dataset = $1 ORDER BY vintage;

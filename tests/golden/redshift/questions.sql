@@ -8,6 +8,9 @@ SELECT table_name AS name FROM information_schema.tables WHERE table_schema = $1
 SELECT max(version) AS version FROM etl_schema;
 
 -- SELECT
+SELECT name, sha256 FROM etl_view;
+
+-- SELECT
 SELECT batch_id FROM etl_batch WHERE batch_id = $1;
 
 -- SELECT
@@ -32,7 +35,8 @@ WITH pairs AS (
            o.forecast AS old_forecast, n.forecast AS new_forecast,
            CASE WHEN n.iso3 IS NULL THEN 'withdrawn'
                 WHEN abs(n.value - o.value) > 1.0001
-                     * CAST('5e' || CAST(-1 - least(o.decimals, n.decimals) AS VARCHAR(11)) AS DOUBLE PRECISION) THEN 'revised'
+                     * CAST('5e' || CAST(-1 - least(o.decimals, n.decimals) AS VARCHAR(11)) AS DOUBLE PRECISION)
+                     THEN 'revised'
                 WHEN o.forecast = 1 AND n.forecast = 0 THEN 'confirmed'
                 WHEN o.forecast = 0 AND n.forecast = 1 THEN 'reopened' END AS kind
     FROM fact_gdp AS o
@@ -66,7 +70,8 @@ WITH pairs AS (
            o.forecast AS old_forecast, n.forecast AS new_forecast,
            CASE WHEN n.iso3 IS NULL THEN 'withdrawn'
                 WHEN abs(n.value - o.value) > 1.0001
-                     * CAST('5e' || CAST(-1 - least(o.decimals, n.decimals) AS VARCHAR(11)) AS DOUBLE PRECISION) THEN 'revised'
+                     * CAST('5e' || CAST(-1 - least(o.decimals, n.decimals) AS VARCHAR(11)) AS DOUBLE PRECISION)
+                     THEN 'revised'
                 WHEN o.forecast = 1 AND n.forecast = 0 THEN 'confirmed'
                 WHEN o.forecast = 0 AND n.forecast = 1 THEN 'reopened' END AS kind
     FROM fact_gdp AS o
@@ -100,7 +105,8 @@ WITH pairs AS (
            o.forecast AS old_forecast, n.forecast AS new_forecast,
            CASE WHEN n.iso3 IS NULL THEN 'withdrawn'
                 WHEN abs(n.value - o.value) > 1.0001
-                     * CAST('5e' || CAST(-1 - least(o.decimals, n.decimals) AS VARCHAR(11)) AS DOUBLE PRECISION) THEN 'revised'
+                     * CAST('5e' || CAST(-1 - least(o.decimals, n.decimals) AS VARCHAR(11)) AS DOUBLE PRECISION)
+                     THEN 'revised'
                 WHEN o.forecast = 1 AND n.forecast = 0 THEN 'confirmed'
                 WHEN o.forecast = 0 AND n.forecast = 1 THEN 'reopened' END AS kind
     FROM fact_gdp AS o
@@ -134,7 +140,8 @@ WITH pairs AS (
            o.forecast AS old_forecast, n.forecast AS new_forecast,
            CASE WHEN n.iso3 IS NULL THEN 'withdrawn'
                 WHEN abs(n.value - o.value) > 1.0001
-                     * CAST('5e' || CAST(-1 - least(o.decimals, n.decimals) AS VARCHAR(11)) AS DOUBLE PRECISION) THEN 'revised'
+                     * CAST('5e' || CAST(-1 - least(o.decimals, n.decimals) AS VARCHAR(11)) AS DOUBLE PRECISION)
+                     THEN 'revised'
                 WHEN o.forecast = 1 AND n.forecast = 0 THEN 'confirmed'
                 WHEN o.forecast = 0 AND n.forecast = 1 THEN 'reopened' END AS kind
     FROM fact_gdp AS o
@@ -220,7 +227,8 @@ FROM (SELECT row_number() OVER (ORDER BY s.gdp DESC, s.ISO3) AS "Rank",
              s.Country AS "Country", s.GDP_as_published AS "GDP_USD_billion",
              growth.value AS "Growth_percent", head.value AS "GDP_per_head_USD",
              people.value AS "Population_million", prices.value AS "Inflation_percent",
-             s.Region AS "Region", s.Subregion AS "Subregion", s.ISO3 AS "ISO3", s.Year AS "Year", s.Forecast AS "Forecast"
+             s.Region AS "Region", s.Subregion AS "Subregion", s.ISO3 AS "ISO3", s.Year AS "Year",
+             s.Forecast AS "Forecast"
       FROM shown AS s
       LEFT JOIN fact_gdp AS growth ON growth.dataset = $2 AND growth.indicator = 'NGDP_RPCH'
            AND growth.iso3 = s.ISO3 AND growth.year = s.Year
@@ -265,7 +273,8 @@ FROM (SELECT row_number() OVER (ORDER BY s.gdp DESC, s.ISO3) AS "Rank",
              s.Country AS "Country", s.GDP_as_published AS "GDP_USD_billion",
              growth.value AS "Growth_percent", head.value AS "GDP_per_head_USD",
              people.value AS "Population_million", prices.value AS "Inflation_percent",
-             s.Region AS "Region", s.Subregion AS "Subregion", s.ISO3 AS "ISO3", s.Year AS "Year", s.Forecast AS "Forecast"
+             s.Region AS "Region", s.Subregion AS "Subregion", s.ISO3 AS "ISO3", s.Year AS "Year",
+             s.Forecast AS "Forecast"
       FROM shown AS s
       LEFT JOIN fact_gdp AS growth ON growth.dataset = $2 AND growth.indicator = 'NGDP_RPCH'
            AND growth.iso3 = s.ISO3 AND growth.year = s.Year
@@ -310,7 +319,8 @@ FROM (SELECT row_number() OVER (ORDER BY s.gdp DESC, s.ISO3) AS "Rank",
              s.Country AS "Country", s.GDP_as_published AS "GDP_USD_billion",
              growth.value AS "Growth_percent", head.value AS "GDP_per_head_USD",
              people.value AS "Population_million", prices.value AS "Inflation_percent",
-             s.Region AS "Region", s.Subregion AS "Subregion", s.ISO3 AS "ISO3", s.Year AS "Year", s.Forecast AS "Forecast"
+             s.Region AS "Region", s.Subregion AS "Subregion", s.ISO3 AS "ISO3", s.Year AS "Year",
+             s.Forecast AS "Forecast"
       FROM shown AS s
       LEFT JOIN fact_gdp AS growth ON growth.dataset = $2 AND growth.indicator = 'NGDP_RPCH'
            AND growth.iso3 = s.ISO3 AND growth.year = s.Year
@@ -355,7 +365,8 @@ FROM (SELECT row_number() OVER (ORDER BY s.gdp DESC, s.ISO3) AS "Rank",
              s.Country AS "Country", s.GDP_as_published AS "GDP_USD_billion",
              growth.value AS "Growth_percent", head.value AS "GDP_per_head_USD",
              people.value AS "Population_million", prices.value AS "Inflation_percent",
-             s.Region AS "Region", s.Subregion AS "Subregion", s.ISO3 AS "ISO3", s.Year AS "Year", s.Forecast AS "Forecast"
+             s.Region AS "Region", s.Subregion AS "Subregion", s.ISO3 AS "ISO3", s.Year AS "Year",
+             s.Forecast AS "Forecast"
       FROM shown AS s
       LEFT JOIN fact_gdp AS growth ON growth.dataset = $2 AND growth.indicator = 'NGDP_RPCH'
            AND growth.iso3 = s.ISO3 AND growth.year = s.Year
@@ -400,7 +411,8 @@ FROM (SELECT row_number() OVER (ORDER BY s.gdp DESC, s.ISO3) AS "Rank",
              s.Country AS "Country", s.GDP_as_published AS "GDP_USD_billion",
              growth.value AS "Growth_percent", head.value AS "GDP_per_head_USD",
              people.value AS "Population_million", prices.value AS "Inflation_percent",
-             s.Region AS "Region", s.Subregion AS "Subregion", s.ISO3 AS "ISO3", s.Year AS "Year", s.Forecast AS "Forecast"
+             s.Region AS "Region", s.Subregion AS "Subregion", s.ISO3 AS "ISO3", s.Year AS "Year",
+             s.Forecast AS "Forecast"
       FROM shown AS s
       LEFT JOIN fact_gdp AS growth ON growth.dataset = $2 AND growth.indicator = 'NGDP_RPCH'
            AND growth.iso3 = s.ISO3 AND growth.year = s.Year
