@@ -110,7 +110,7 @@ def test_a_line_that_is_cut_leaves_the_target_as_it_was(loads: Loads, server: Se
 
 def test_the_line_is_cut_within_the_copy(loads: Loads, server: Server, workspace: Path) -> None:
     url = server.url("target")
-    with between(server.port, after=b"COPY stage_insert_range") as line:
+    with between(server.port, after=b"COPY fact_gdp") as line:
         done = stage("load.py", workspace, server.url("target", port=line.port))
         assert line.cut
     assert done.returncode == 6, done.stderr
