@@ -1,6 +1,5 @@
 -- The years that :vintage of :dataset has GDP for, and how many economies each. :own 1: cells carry their own years,
--- and
--- the vintage speaks for its own keys only.
+-- and the vintage speaks for its own keys only.
 -- A subquery behind OR that looks at the row outside is a pattern that Redshift may refuse: a join says the same here.
 SELECT f.year, count(*) AS economies
 FROM fact_gdp AS f

@@ -1,7 +1,6 @@
 -- What changed from one vintage to the next that speaks for the figure. kind: revised (another figure), confirmed (the
 -- same figure, forecast before and actual now), reopened (actual before, forecast now), withdrawn, appeared (a
--- vintage before
--- spoke for it and had none). Differences within half a unit of the coarser writing are none.
+-- vintage before spoke for it and had none). Differences within half a unit of the coarser writing are none.
 -- Joins say here what EXISTS says elsewhere, and percent is a word of Redshift's own.
 CREATE VIEW fact_revision AS
 SELECT o.dataset, o.indicator, o.iso3, o.year, n.from_vintage AS vintage, o.from_vintage AS old_vintage,
