@@ -96,6 +96,7 @@ def test_a_rebuild_begins_anew(warehouse: Warehouse) -> None:
     assert held(warehouse) == before
 
 
+@pytest.mark.full
 def test_the_stage_says_what_it_holds(warehouse: Warehouse, store: ObjectStore) -> None:
     publish(own(warehouse.url(), "told"), two()[:1])
     told, copy, data = (store.get(key) for key in store.keys("told"))
@@ -121,6 +122,7 @@ def test_materialized_views_are_made_and_then_refreshed(warehouse: Warehouse) ->
         warehouse.rows(f"SELECT {columns} FROM fact_region WHERE vintage = {newest}"))
 
 
+@pytest.mark.full
 def test_the_picture_is_replaced(warehouse: Warehouse) -> None:
     rows = [{"Country": "O'Brien \\ Land", "GDP_USD_billion": 1.5, "GDP_as_published": "1.5", "Region": "Europe",
              "Subregion": "Western Europe", "ISO3": "IRL", "Year": 2024, "Forecast": None, "Dataset": "imf-weo",
@@ -139,10 +141,9 @@ def test_the_picture_is_replaced(warehouse: Warehouse) -> None:
 # --- an end in the middle -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("what", "when"), [
-    pytest.param("COPY stage_insert_range", "before", marks=pytest.mark.full),
-    pytest.param("COPY stage_insert_range", "after", marks=pytest.mark.full),
-    pytest.param("INSERT INTO fact_gdp", "after", marks=pytest.mark.full), ("commit", "before")])
+@pytest.mark.full
+@pytest.mark.parametrize(("what", "when"), [("COPY stage_insert_range", "before"), ("COPY stage_insert_range", "after"),
+                                            ("INSERT INTO fact_gdp", "after"), ("commit", "before")])
 def test_a_connection_cut_before_the_commit_leaves_all_as_it_was(warehouse: Warehouse, store: ObjectStore, what: str,
                                                                  when: str, tmp_path: Path) -> None:
     prefix = f"cut/{what.split()[0]}-{when}-{len(what)}"
@@ -175,6 +176,7 @@ def test_a_connection_cut_after_the_commit_is_found_out_by_the_same_load(warehou
     assert warehouse.rows("SELECT count(*) FROM newest_figures") == [(3,)]  # its views were made by the second
 
 
+@pytest.mark.full
 def test_an_object_that_is_another_under_the_same_name_is_refused(warehouse: Warehouse, store: ObjectStore) -> None:
     url = own(warehouse.url(), "other")
     warehouse.cut = ("commit", "before")
@@ -290,6 +292,7 @@ def test_a_load_needs_a_stage_and_a_question_does_not(warehouse: Warehouse) -> N
 # --- secrets --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_a_secret_of_secrets_manager_is_an_address(warehouse: Warehouse, store: ObjectStore) -> None:
     import boto3
 
@@ -365,6 +368,7 @@ def test_a_refusal_ends_with_exit_6_and_the_next_try_loads(warehouse: Warehouse,
     assert held(warehouse)["fact_gdp"] == loaded and len(loaded) > 50_000
 
 
+@pytest.mark.full
 def test_the_star_is_all_that_is_compared(warehouse: Warehouse) -> None:
     publish(warehouse.url(), two()[:1])
     tables = {name for (name,) in warehouse.rows("SELECT table_name FROM information_schema.tables "
