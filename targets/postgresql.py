@@ -23,10 +23,11 @@ from history.ranges import Range
 from pipeline.errors import TargetRefused, TargetUnreachable, UsageError
 from pipeline.secrets import redacted
 from rules.identity import Country
-from targets import BaseTarget, Batch, Counts, Picture, Profile, Row, _sql
+from targets import Batch, Counts, Profile, Row, _sql
 from targets._checks import check
 from targets._publish import publish
 from targets._schema import refuse_newer
+from targets._server import ServerTarget
 from utils import Workspace, sha256_text, utc_now
 
 if TYPE_CHECKING:
@@ -57,16 +58,13 @@ COPY_RANGES = ("COPY fact_gdp (dataset, indicator, iso3, year, from_vintage, to_
 RANGE_TYPES = ("text", "text", "text", "int4", "text", "text", "float8", "text", "int4", "int4")
 
 
-class Target(BaseTarget):
+class Target(ServerTarget):
     """A schema of a PostgreSQL database; inside `with`, one transaction.
 
     url: with the password, if there is one. rebuild: begin with empty tables; views and tables of others stay.
     """
 
-    answers = True
-    history = True
     addressed = "postgresql://USER@HOST/DATABASE?schema=NAME"
-    needed = True
 
     def __init__(self, workspace: Workspace, *, url: str = "", rebuild: bool = False) -> None:
         self.url, self.schema = _parted(url)
@@ -230,10 +228,6 @@ class Target(BaseTarget):
             "region_version": version, "other_names": json.dumps(country.other_names, ensure_ascii=False)}
             for country in countries])
 
-    def applied(self, batch_id: str) -> bool:
-        """Tell whether the ledger holds the batch."""
-        return bool(self.query("applied", {"batch_id": batch_id}))
-
     def publish(self, batches: Sequence[Batch]) -> Counts:
         """Put batches of one dataset among what is held; see targets/_publish.py."""
         with self._named():
@@ -314,16 +308,6 @@ class Target(BaseTarget):
             cursor.itersize = 20_000
             cursor.execute(text, {"dataset": dataset, "indicators": sorted(indicators)})
             yield from cursor
-
-    def show(self, picture: Picture) -> None:
-        """Replace Countries_by_GDP and the row that says which vintage it is of."""
-        self.run("delete_picture_rows", [{}])
-        self.run("insert_picture_row", list(picture.rows))
-        self.run("replace_picture", [asdict(picture.vintage) | {"channel": picture.channel, "run_id": picture.run_id}])
-
-    def keep_picture(self, run_id: str) -> None:
-        """Write only which run asked last."""
-        self.run("ask_again", [{"run_id": run_id}])
 
     # --- what is asked --------------------------------------------------------------------------------------------
 

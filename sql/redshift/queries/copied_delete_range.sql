@@ -1,0 +1,6 @@
+-- What a COPY brought: rows, different rows, different keys.
+SELECT (SELECT count(*) FROM stage_delete_range) AS copied,
+       (SELECT count(*) FROM (SELECT DISTINCT dataset, indicator, iso3, year, from_vintage
+                             FROM stage_delete_range) AS r) AS different,
+       (SELECT count(*) FROM (SELECT DISTINCT dataset, indicator, iso3, year, from_vintage
+                             FROM stage_delete_range) AS k) AS keys
