@@ -130,7 +130,11 @@ def _tool(path: Path, command: str) -> None:
     path.chmod(0o755)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if any(block.info == "sh" for block in blocks(page))])
+LONG = ("docs/sources.md", "docs/publishing.md")  # most of their commands are the README's, too
+
+
+@pytest.mark.parametrize("page", [pytest.param(page, marks=[pytest.mark.full] if page in LONG else [])
+                                  for page in PAGES if any(block.info == "sh" for block in blocks(page))])
 def test_every_command_runs(page: str, copy: Path, publishers: Server) -> None:
     env = environment(copy, publishers.url)
     for block in blocks(page):
