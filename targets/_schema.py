@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from functools import cache
 from itertools import groupby
 from pathlib import Path
 
-from pipeline.columns import Column, Tables
+from pipeline.columns import Column, Tables, family
 from pipeline.errors import CheckpointError, TargetRefused
 from targets import _sql
 
 UNTOUCHED = "nothing was changed"
+SHOWN = 4  # columns that are named
 
 
 @cache
@@ -49,3 +51,34 @@ def refuse_newer(version: int, known: int, path: Path | str, *, what: str = "The
     if version > known:
         raise TargetRefused(f"{what} has schema {version}, this program knows {known}", where=str(path), safe=safe,
                             next_command="update World Economies, or choose another --workspace")
+
+
+def refuse_foreign(there: Tables, *, where: str, safe: str, next_command: str) -> None:
+    """Refuse a place that has tables with our names and is none of ours. Raises TargetRefused, with what differs."""
+    ours = {table.lower(): table for table in star()}
+    if found := [f"{table} ({differs or 'the same columns'})" for table, columns in there.items()
+                 if table.lower() in ours for differs in [_differs(columns, star()[ours[table.lower()]])]]:
+        raise TargetRefused(f"It holds tables of another program: {', '.join(found)}", where=where, safe=safe,
+                            next_command=next_command)
+
+
+def refuse_altered(there: Tables, *, where: str, safe: str, next_command: str) -> None:
+    """Refuse tables of ours that somebody altered so that a load cannot write them. Raises TargetRefused."""
+    held = {table.lower(): columns for table, columns in there.items()}
+    found = [f"{table} {differs}" for table, columns in star().items()
+             for differs in [_differs(held.get(table.lower(), ()), columns, more=False)] if differs]
+    if found:
+        raise TargetRefused(f"Tables of the schema were altered: {', '.join(found)}", where=where, safe=safe,
+                            next_command=next_command)
+
+
+def _differs(there: Sequence[Column], ours: Sequence[Column], *, more: bool = True) -> str:
+    """Return how the columns of a table differ from ours in words, "" where they do not; more: too many count."""
+    held, wanted = ({column.name.lower(): column for column in columns} for columns in (there, ours))
+    lacks = [name for name in wanted if name not in held]
+    said = [f"lacks {', '.join(lacks[:SHOWN])}{' …' if len(lacks) > SHOWN else ''}"] if lacks else []
+    said += [f"has {name} as {held[name].type}, not {column.type.lower()}" for name, column in wanted.items()
+             if name in held and family(held[name].type) != family(column.type)]
+    if more and (others := [name for name in held if name not in wanted]):
+        said.append(f"has {', '.join(others[:SHOWN])}{' …' if len(others) > SHOWN else ''}")
+    return "; ".join(said)

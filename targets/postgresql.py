@@ -26,7 +26,7 @@ from rules.identity import Country
 from targets import Batch, Counts, Profile, Row, _sql
 from targets._checks import check
 from targets._publish import publish
-from targets._schema import refuse_newer
+from targets._schema import refuse_altered, refuse_foreign, refuse_newer
 from targets._server import ServerTarget
 from utils import Workspace, sha256_text, utc_now
 
@@ -172,10 +172,7 @@ class Target(ServerTarget):
             self._db.execute(f"CREATE SCHEMA {_quoted(self.schema)}")
         version, files = self._version(), _sql.migrations(DIALECT)
         if version < 0:
-            found = sorted(set(self._tables_there()) & set(TABLES))
-            if found:
-                raise TargetRefused(f"The schema {self.schema} holds tables of another program: {', '.join(found)}",
-                                    where=self.shown, safe=_SAFE, next_command="another schema: ?schema=NAME")
+            refuse_foreign(self.columns(), where=self.shown, safe=_SAFE, next_command="another schema: ?schema=NAME")
             self._db.execute("CREATE TABLE etl_schema (version integer NOT NULL, applied_at text NOT NULL)")
             version = 0
         refuse_newer(version, _number(files[-1]), self.shown, safe=_SAFE)
@@ -185,28 +182,24 @@ class Target(ServerTarget):
             for statement in _sql.statements(file.read_text(encoding="utf-8")):
                 self._db.execute(statement)
             self._db.execute("INSERT INTO etl_schema VALUES (%s, %s)", (number, utc_now()))
+        refuse_altered(self.columns(), where=self.shown, safe=_SAFE, next_command="another schema: ?schema=NAME")
         for name, text in _sql.views().items():
-            self._view(name, text)
-        for text in _sql.materialized(DIALECT).values():
-            self._db.execute(text)
+            self._view("VIEW", name, text.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1))
+        for name, text in _sql.materialized(DIALECT).items():
+            self._view("MATERIALIZED VIEW", name, f"DROP MATERIALIZED VIEW IF EXISTS {name};\n{text}")
 
-    def _view(self, name: str, text: str) -> None:
+    def _view(self, kind: str, name: str, text: str) -> None:
         """Make a view, but not again: its readers would wait until the end of the load."""
         version = sha256_text(text)[:16]
         if self._value("SELECT obj_description(to_regclass(%s))", (f"{_quoted(self.schema)}.{name}",)) != version:
-            self._db.execute(text.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1))
-            self._db.execute(f"COMMENT ON VIEW {name} IS '{version}'")
+            self._db.execute(text)
+            self._db.execute(f"COMMENT ON {kind} {name} IS '{version}'")
 
     def _version(self) -> int:
         """Return which migration the schema is at, -1 where it is none of ours."""
         if not self._value("SELECT to_regclass(%s) IS NOT NULL", (f"{_quoted(self.schema)}.etl_schema",)):
             return -1
         return int(self._value("SELECT coalesce(max(version), 0) FROM etl_schema"))
-
-    def _tables_there(self) -> list[str]:
-        rows = self._db.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = %s",
-                                (self.schema,))
-        return [row[0] for row in rows]
 
     def _value(self, text: str, parameters: Sequence[Any] = ()) -> Any:
         row = self._db.execute(text, parameters).fetchone()

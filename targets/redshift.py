@@ -142,9 +142,8 @@ class Target(ServerTarget):
         self._db.enter_schema()
         if not set(SYSTEM) <= there:
             if found := sorted(there & {*TABLES, *SYSTEM}):
-                raise TargetRefused(f"The schema {self.place.schema} holds tables of another program: "
-                                    f"{', '.join(found)}", where=self.shown, safe=SAFE,
-                                    next_command="another schema: schema=NAME in the address")
+                raise TargetRefused(f"It holds tables of another program: {', '.join(found)}", where=self.shown,
+                                    safe=SAFE, next_command="another schema: schema=NAME in the address")
             return -1
         version = int(self._db.ask("schema", {})[0]["version"] or 0)
         _schema.refuse_newer(version, _schema.newest(), self.shown, what="The schema of the warehouse", safe=SAFE)

@@ -136,9 +136,14 @@ class Target(BaseTarget):
         """Apply, in the same transaction, the migrations the database has not seen."""
         version = _version(self._db)
         _schema.refuse_newer(version, _schema.newest(), self.path, safe=_SAFE)
+        if version == 0:
+            _schema.refuse_foreign(super().columns(), where=str(self.path), safe=_SAFE,
+                                   next_command="rename those tables, or choose another --workspace")
         for file in _sql.migrations()[version:]:
             for statement in _sql.statements(file.read_text(encoding="utf-8")):
                 self._db.execute(statement)
+        _schema.refuse_altered(super().columns(), where=str(self.path), safe=_SAFE,
+                               next_command="python load.py --rebuild")
         for name, text in _sql.views().items():
             if _view(self._db, name) != text.strip():
                 self._db.execute(f"DROP VIEW IF EXISTS {name}")

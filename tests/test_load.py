@@ -376,3 +376,16 @@ def test_stages_by_hand_without_report_ask_the_source_again(workspace: Path, loa
     done = run("extract.py", "--source", "imf", "--url", loaded[0].url, "--indicator", "NGDPD", workspace=workspace)
     assert (done.returncode, "nothing new since" in done.stderr) == (0, True), done.stderr
     assert len(loaded[0].asked) == before + 1
+
+
+def test_a_table_of_somebody_else_is_left_alone(workspace: Path) -> None:
+    database = workspace / "sqliteDB" / "World_Economies.db"
+    database.unlink()
+    with closing(sqlite3.connect(database)) as other:
+        other.execute("CREATE TABLE fact_gdp (a)")
+        other.execute("INSERT INTO fact_gdp VALUES (7)")
+        other.commit()
+    done = run("load.py", workspace=workspace)
+    assert done.returncode == 6
+    assert "tables of another program: fact_gdp (lacks dataset, indicator, iso3, year …; has a)" in done.stderr
+    assert sql(workspace, "SELECT a FROM fact_gdp") == [(7,)]

@@ -252,3 +252,12 @@ def test_no_permission_is_told(loads: Loads, server: Server, workspace: Path) ->
     done = stage("load.py", workspace, server.url("target", user="guest", password="guest"))
     assert done.returncode == 6 and "permission denied" in done.stderr, done.stderr
     assert star(server.url("target")) == loads.before
+
+
+def test_an_altered_table_is_told_with_what_differs(loads: Loads, server: Server, workspace: Path) -> None:
+    url = server.url("target")
+    in_postgresql(url, "ALTER TABLE world_economies.fact_gdp DROP COLUMN value_text CASCADE")
+    in_postgresql(url, "ALTER TABLE world_economies.dim_country ALTER COLUMN m49 TYPE integer USING 1")
+    done = stage("load.py", workspace, url)
+    assert done.returncode == 6, done.stderr
+    assert "dim_country has m49 as integer, not text, fact_gdp lacks value_text" in done.stderr
