@@ -211,7 +211,8 @@ def test_a_small_topology_becomes_these_paths() -> None:
 
 
 def test_outlines_go_to_the_economy_whose_figures_have_them() -> None:
-    names = [("248", "Åland"), ("none", "N. Cyprus"), ("none", "Kosovo"), ("246", "Finland"), ("none", "Siachen Glacier")]
+    names = [("248", "Åland"), ("none", "N. Cyprus"), ("none", "Kosovo"), ("246", "Finland"),
+             ("none", "Siachen Glacier")]
     outlines = [{"id": number, "properties": {"name": name}} for number, name in names]
     found = [make_world_map.economy(outline, {"248": "ALA", "246": "FIN"}) for outline in outlines]
     assert found == ["FIN", "CYP", "XKX", "FIN", None]
