@@ -283,7 +283,10 @@ def dot_of(place: Point, top: float) -> str:
 
 
 def make_map(topology: dict[str, Any], codes: dict[str, str], places: dict[str, Point]) -> dict[str, Any]:
-    """Return the whole map. codes: M49 number -> alpha-3; places: dots beside the outlines, in degrees."""
+    """Return the whole map. codes: M49 number -> alpha-3; places: dots beside the outlines, in degrees.
+
+    Outlines come first and dots last, each sorted by code: who draws them in order draws no outline over a dot.
+    """
     arcs = Arcs(topology)
     shapes: dict[str, list[Ring]] = {}
     dots = {}
@@ -299,13 +302,13 @@ def make_map(topology: dict[str, Any], codes: dict[str, str], places: dict[str, 
     left, top = math.floor(left - MARGIN), math.floor(top - MARGIN)
     size = [left, 0, math.ceil(right + MARGIN) - left, math.ceil(bottom + MARGIN) - top]
     paths = {iso3: path_of(rings, top) for iso3, rings in shapes.items() if iso3 not in dots}
-    paths |= {iso3: dot_of(place, top) for iso3, place in dots.items()}
+    paths = dict(sorted(paths.items())) | {iso3: dot_of(place, top) for iso3, place in dots.items()}
     return {"source": SOURCE, "licence": LICENCE, "note": NOTE, "projection": "Equal Earth, middle meridian 11° E",
-            "view_box": size, "dots": sorted(dots), "shapes": dict(sorted(paths.items()))}
+            "view_box": size, "dots": sorted(dots), "shapes": paths}
 
 
 def text_of(world: dict[str, Any]) -> str:
-    """Return the file: JSON with one economy a line, sorted by code."""
+    """Return the file: JSON with one economy a line."""
     head = {name: value for name, value in world.items() if name != "shapes"}
     lines = [f" {json.dumps(name)}: {json.dumps(value, ensure_ascii=False)},\n" for name, value in head.items()]
     shapes = ",\n".join(f'  "{iso3}": "{path}"' for iso3, path in world["shapes"].items())

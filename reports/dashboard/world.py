@@ -17,8 +17,8 @@ class World:
     """The outlines of the economies, and what must be said beside them.
 
     view_box: what an SVG's viewBox says, "37 0 955 440": left, top, width, height, in units of the paths.
-    shapes:   alpha-3 code -> an SVG path's `d`; filled by either rule it is the same. Sorted by code.
-    dots:     those of `shapes` that are circles, being too small for an outline: to be drawn over the others.
+    shapes:   alpha-3 code -> an SVG path's `d`; filled by either rule it is the same. Outlines first, dots last.
+    dots:     those of `shapes` that are circles, being too small for an outline.
     note:     whose the borders are. source, licence: where the outlines come from.
     """
 
