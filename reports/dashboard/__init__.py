@@ -11,6 +11,7 @@
     sections.py  the parts of the page
     page.py      puts it together: style, script, data, Content-Security-Policy
     page.css page.js texts/en.json    the style, the script, and every word
+    pictures.py  the charts as slides, PNG files: report.py --png
 
 The page is whole without its script: drawn at build time, it prints and says everything. The script changes what the
 reader changes, from the data that the page carries once, as JSON in the element #data (see page.py).

@@ -1,7 +1,7 @@
 """Charts as SVG text: the map, lines with a forecast, bars, sparklines. Pure functions: values in, <svg> out.
 
 What is coloured has a class, and the colours of a class stand once, in COLOURS, for light and dark: the page takes them
-as CSS variables, so that a theme needs no other drawing; `standalone` writes them into the picture. The scales are safe
+as CSS variables, so that a theme needs no other drawing; pictures.py writes them into a slide. The scales are safe
 for the colour-blind: one hue from faint to strong for sizes, orange against blue for what falls and grows.
 """
 
@@ -99,16 +99,6 @@ def style(theme: str | None = None) -> str:
         return f"var(--{name})" if at < 0 else COLOURS[name][at]
 
     return "\n".join(f"{selector} {{ {prop}: {value(name)}; }}" for selector, prop, name in RULES)
-
-
-def standalone(svg: str, width: int, theme: str = "light") -> str:
-    """Return a chart as a picture of its own: with its namespace, size in pixels, colours and paper."""
-    head, _, rest = svg.partition(">")
-    box = head.split('viewBox="')[1].split('"')[0]
-    left, top, wide, high = (float(part) for part in box.split())
-    paper = f'<rect x="{left:g}" y="{top:g}" width="{wide:g}" height="{high:g}" fill="{COLOURS["paper"][theme == "dark"]}"/>'
-    return (f'{head} xmlns="http://www.w3.org/2000/svg" width="{width}" height="{round(width * high / wide)}">'
-            f"<style>{style(theme)}</style>{paper}{rest}")
 
 
 def _svg(box: str, title: str, desc: str, name: str, *content: Markup, class_: str = "chart") -> Markup:
@@ -260,10 +250,10 @@ def bars(rows: Sequence[Bar], title: str, desc: str, wide: int = 960) -> Markup:
     left, right, step = 210, 110, 30
     most = max((abs(row.value) for row in rows), default=0) or 1.0
     unit = (wide - left - right) / most
-    drawn = [tag("text", title, x=16, y=34, class_="words loud head")]
+    drawn = []
     for at, row in enumerate(rows):
-        y, length = 60 + at * step, max(abs(row.value) * unit, 1)
+        y, length = 8 + at * step, max(abs(row.value) * unit, 1)
         drawn += [tag("text", row.label, x=left - 10, y=y + 15, class_="words loud end"),
                   tag("rect", x=left, y=y, width=_g(length), height=20, class_="fill" if row.value >= 0 else "fall"),
                   tag("text", row.text, x=_g(left + length + 8), y=y + 15, class_="words")]
-    return _svg(f"0 0 {wide} {76 + len(rows) * step}", title, desc, "bars", *drawn)
+    return _svg(f"0 0 {wide} {16 + len(rows) * step}", title, desc, "bars", *drawn)
