@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pipeline.errors import UsageError, WorldEconomiesError
+from pipeline.errors import UsageError
 from reports.dashboard import charts
 from reports.dashboard.charts import COLOURS, Bar, Scale
 from reports.dashboard.facts import Economy, Facts
@@ -72,8 +72,6 @@ def write(folder: Path, slides: Mapping[str, str], width: int = WIDTH) -> list[P
         try:
             with atomic_file(folder / name) as stream:
                 stream.write(picture)
-        except WorldEconomiesError:
-            raise
         except OSError as error:
             raise UsageError(f"The pictures cannot be written: {error.strerror}", where=str(folder), safe=SAFE,
                              next_command="python report.py --png slides") from error
