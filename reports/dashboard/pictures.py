@@ -112,7 +112,7 @@ def of_country(chosen: Economy, facts: Facts, words: Words) -> str:
     keys = [("newest", words.edition(facts.label)), ("future", words("country.shade"))]
     if told.older:
         keys.insert(1, ("older", words("country.older", n=len(told.older))))
-    return slide(told.title, charts.history(told), _marks(keys), facts, words)
+    return slide(told.title, charts.history(told), _marks(keys), facts, words, kind="")
 
 
 def _marks(keys: Sequence[tuple[str, str]]) -> list[Markup]:
@@ -138,13 +138,17 @@ def _short(name: str) -> str:
 # --- their frame ----------------------------------------------------------------------------------------------------
 
 
-def slide(title: str, chart: Markup, key: Sequence[Markup], facts: Facts, words: Words, note: str = "") -> str:
-    """Return the SVG of a slide. chart: an <svg>, fitted into the frame; key: what explains its colours."""
+def slide(title: str, chart: Markup, key: Sequence[Markup], facts: Facts, words: Words, note: str = "",
+          kind: str | None = None) -> str:
+    """Return the SVG of a slide. chart: an <svg>, fitted into the frame; key: what explains its colours.
+
+    kind: whether its figures are forecasts, in words.
+    """
     foot = [note, words("foot.figures", citation=facts.citation) if facts.publisher else
             words("foot.user", dataset=facts.dataset)]
     svg = tag(
         "svg", tag("style", Markup(_STYLE)), _PAPER, tag("text", title, x=FRAME[0], y=58, class_="title"),
-        tag("text", f"{edition_of(facts, words)}. {kind_of(facts, words)}", x=FRAME[0], y=88, class_="under"),
+        tag("text", f"{edition_of(facts, words)}. {kind_of(facts, words) if kind is None else kind}", x=FRAME[0], y=88, class_="under"),
         _fitted(chart), key,
         [tag("text", line, x=FRAME[0], y=686 + 20 * at, class_="foot") for at, line in enumerate(foot) if line],
         xmlns="http://www.w3.org/2000/svg", viewBox=f"0 0 {SLIDE[0]} {SLIDE[1]}", width=SLIDE[0], height=SLIDE[1])
