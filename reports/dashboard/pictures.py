@@ -146,9 +146,10 @@ def slide(title: str, chart: Markup, key: Sequence[Markup], facts: Facts, words:
     """
     foot = [note, words("foot.figures", citation=facts.citation) if facts.publisher else
             words("foot.user", dataset=facts.dataset)]
+    told = kind_of(facts, words) if kind is None else kind
     svg = tag(
         "svg", tag("style", Markup(_STYLE)), _PAPER, tag("text", title, x=FRAME[0], y=58, class_="title"),
-        tag("text", f"{edition_of(facts, words)}. {kind_of(facts, words) if kind is None else kind}", x=FRAME[0], y=88, class_="under"),
+        tag("text", f"{edition_of(facts, words)}. {told}", x=FRAME[0], y=88, class_="under"),
         _fitted(chart), key,
         [tag("text", line, x=FRAME[0], y=686 + 20 * at, class_="foot") for at, line in enumerate(foot) if line],
         xmlns="http://www.w3.org/2000/svg", viewBox=f"0 0 {SLIDE[0]} {SLIDE[1]}", width=SLIDE[0], height=SLIDE[1])
