@@ -27,8 +27,11 @@ def market(facts: Facts, words: Words) -> Markup:
     columns = [Column(words(f"screen.{name}"), name not in ("country",)) for name in (
         "rank", "country", "score", "gdp", "growth_column", "steady_column", "risk_column")]
     names = {each.iso3: name_of(each, words) for each in facts.economies}
-    rows = [_screen_row(rank, names[row.iso3], row, value, words) for rank, (row, value) in enumerate(listed[:FIRST], 1)]
-    said = words("screen.shown", n=words.number(len(rows)), count=words.number(len(listed))) if rows else words("screen.nobody")
+    rows = [_screen_row(rank, names[row.iso3], row, value, words)
+            for rank, (row, value) in enumerate(listed[:FIRST], 1)]
+    said = words("screen.nobody")
+    if rows:
+        said = words("screen.shown", n=words.number(len(rows)), count=words.number(len(listed)))
     return part(
         "screen", words("screen.title"), tag("p", words("screen.lead")), _lacks(facts, usable, words),
         tag("div", tag("fieldset", tag("legend", words("screen.weights")), [_weight(name, facts, words, name in usable)
@@ -46,8 +49,8 @@ def market(facts: Facts, words: Words) -> Markup:
 
 def _screen_row(rank: int, name: str, row: Scored, value: float, words: Words) -> Markup:
     numbers = [words.number(row.measures[each], 2) for each in MEASURES]
-    return tag("tr", cells(str(rank), name, words.number(value, 1), *numbers, numbers=(0, 2, 3, 4, 5, 6), head=1),
-               data_c=row.iso3)
+    first, after = cells(str(rank), name, numbers=(0,), head=1), cells(*numbers, numbers=range(len(numbers)))
+    return tag("tr", first, tag("td", words.number(value, 1), class_="n score"), after, data_c=row.iso3)
 
 
 def _weight(name: str, facts: Facts, words: Words, usable: bool) -> Markup:
@@ -153,9 +156,10 @@ def health(facts: Facts, words: Words) -> Markup:
     else:
         run = tag("p", words("health.unknown", run=told.run_id or words.number(None)))
     names = ("dataset", "newest", "age", "editions", "fresh")
-    rows = [tag("tr", cells(each.dataset, words.edition(each.label), words.number(each.age), words.number(each.editions),
-                            words("health.unsaid" if each.age is None else "health.no" if each.stale else "health.yes"),
-                            numbers=(2, 3), head=0)) for each in facts.datasets]
+    rows = [tag("tr", cells(
+        each.dataset, words.edition(each.label), words.number(each.age), words.number(each.editions),
+        words("health.unsaid" if each.age is None else "health.no" if each.stale else "health.yes"),
+        numbers=(2, 3), head=0)) for each in facts.datasets]
     held = table([Column(words(f"health.{name}"), name in ("age", "editions")) for name in names], rows,
                  words("health.datasets"))
     return part("health", words("health.title"), tag("p", words("health.lead")), run, held if rows else "")
@@ -191,7 +195,9 @@ def _time(iso: str, words: Words) -> str:
 
 def foot(facts: Facts, words: Words, outlines: World) -> Markup:
     """Return whose the figures and the outlines are, and what made the page."""
-    by = words("foot.figures", citation=facts.citation) if facts.publisher else words("foot.user", dataset=facts.dataset)
+    by = words("foot.figures", citation=facts.citation)
+    if not facts.publisher:
+        by = words("foot.user", dataset=facts.dataset)
     figures = [tag("p", by)] if facts.edition else []
     source = [tag("p", words("foot.map", source=outlines.source))] if outlines.source else []
     return tag("footer", figures, source,

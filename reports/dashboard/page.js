@@ -65,11 +65,11 @@
     return made;
   }
 
-  // A row: [text, kind] a cell, where kind is "n" for a number and "h" for the cell that names the row.
+  // A row: [text, kind] a cell, where kind is the cell's class, or "h" for the cell that names the row.
   function row(code, cells) {
     const made = element("tr", code ? { "data-c": code } : {});
     for (const [text, kind] of cells) {
-      const cell = element(kind === "h" ? "th" : "td", kind === "h" ? { scope: "row" } : kind === "n" ? { class: "n" } : {});
+      const cell = element(kind === "h" ? "th" : "td", kind === "h" ? { scope: "row" } : kind ? { class: kind } : {});
       cell.textContent = text;
       made.append(cell);
     }
@@ -97,6 +97,7 @@
   const lands = [...document.querySelectorAll("#map .land")];
   const yearInput = $("map-year");
   const scaleNames = { gdp: "q", growth: "d" };
+  const CLASSES = ["none", ...Object.values(scaleNames).flatMap((name) => [0, 1, 2, 3, 4, 5, 6].map((n) => name + n))];
 
   // GDP of a dataset whose economies have years of their own is, in the picture's year, that of the picture.
   function valueOf(each, measure, year) {
@@ -117,20 +118,21 @@
     const measure = document.querySelector('input[name="map-measure"]:checked').value;
     const words = texts.map[measure];
     let counted = 0;
-    let ahead = false;
+    let ahead = 0;
     for (const each of data.economies) {
       if (valueOf(each, measure, year) !== null) {
         counted += 1;
-        ahead = ahead || isForecast(each, year);
+        ahead += isForecast(each, year) ? 1 : 0;
       }
     }
     for (const land of lands) {
       const each = byCode.get(land.dataset.c);
       const value = each ? valueOf(each, measure, year) : null;
-      land.setAttribute("class", "land " + classOf(value, measure) + (land.dataset.c === chosen ? " chosen" : ""));
+      land.classList.remove(...CLASSES);
+      land.classList.add(classOf(value, measure));
       if (each) land.querySelector("title").textContent = told(each, measure, year, value);
     }
-    const title = say(ahead ? "map.of_forecast" : "map.of", { measure: words, year });
+    const title = say(!ahead ? "map.of" : ahead < counted ? "map.of_some" : "map.of_forecast", { measure: words, year });
     $("map-year-out").textContent = year;
     $("map-caption").textContent = title;
     $("map-title").textContent = title;
@@ -269,10 +271,15 @@
     years.forEach((year, at) => {
       if (year % every === 0) svg.append(drawn("text", { x: x(at).toFixed(1), y: high - 8, class: "words middle" }, year));
     });
-    for (const line of lines) svg.append(drawn("path", { d: pathOf(line, x, y, 0, years.length), class: "older" }));
+    const addLine = (path, kind, at) => {
+      const made = drawn("path", { d: path, class: kind, "data-v": data.vintages[at] });
+      made.append(drawn("title", {}, data.editions[at]));
+      svg.append(made);
+    };
+    lines.forEach((line, at) => addLine(pathOf(line, x, y, 0, years.length), "older", at));
     const split = start < 0 ? years.length : start;
-    svg.append(drawn("path", { d: pathOf(now, x, y, 0, split), class: "newest" }));
-    if (start >= 0) svg.append(drawn("path", { d: pathOf(now, x, y, Math.max(start - 1, 0), years.length), class: "newest ahead" }));
+    addLine(pathOf(now, x, y, 0, split), "newest", lines.length);
+    if (start >= 0) addLine(pathOf(now, x, y, Math.max(start - 1, 0), years.length), "newest ahead", lines.length);
     const guide = drawn("line", { y1: above, y2: high - below, class: "axis", visibility: "hidden" });
     svg.append(guide);
     svg.addEventListener("pointermove", (event) => {
@@ -367,7 +374,7 @@
     const [rows, lacking] = screened();
     const shown = rows.slice(0, data.first);
     $("screen-table").tBodies[0].replaceChildren(...shown.map(([each, value], at) => row(each.c, [
-      [String(at + 1), "n"], [each.n, "h"], [number(value, 1), "n"], ...each.m.map((measure) => [number(measure, 2), "n"])])));
+      [String(at + 1), "n"], [each.n, "h"], [number(value, 1), "n score"], ...each.m.map((measure) => [number(measure, 2), "n"])])));
     $("screen-count").textContent = shown.length
       ? say("screen.shown", { n: number(shown.length), count: number(rows.length) }) : texts.screen.nobody;
     $("screen-unscored").textContent = lacking.length
