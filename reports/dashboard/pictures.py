@@ -15,7 +15,8 @@ from reports.dashboard import charts
 from reports.dashboard.charts import COLOURS, Bar, Scale
 from reports.dashboard.facts import Economy, Facts
 from reports.dashboard.markup import Markup, tag
-from reports.dashboard.sections import edition_of, history_of, is_shown, kind_of, legend_labels, name_of
+from reports.dashboard.sections import edition_of, kind_of, name_of
+from reports.dashboard.views import history_of, is_shown, legend_labels
 from reports.dashboard.words import Words
 from reports.dashboard.world import World
 from utils import atomic_file
