@@ -15,18 +15,22 @@ import tempfile
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(PROJECT))
+
+from utils import Workspace  # noqa: E402  the path comes first
+
 OUTPUT = PROJECT / "docs" / "world-economies.png"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-WIDTH, HEIGHT = 1200, 888
+WIDTH, HEIGHT = 1200, 1620  # to the end of the map
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars",
          "--disable-background-networking", "--disable-component-update", "--disable-sync")
 
 
 def make_page(workspace: Path, year: int) -> Path:
     """Run the pipeline on the bundle in the workspace and return its page."""
-    subprocess.run([sys.executable, PROJECT / "etl_process.py", "--source", "bundled", "--vintage", "2025-10", "--year",
-                    str(year), "--workspace", workspace, "--quiet"], check=True, stdout=subprocess.DEVNULL)
-    return workspace / "results" / "World_Economies.html"
+    subprocess.run([sys.executable, PROJECT / "etl_process.py", "--source", "bundled", "--year", str(year),
+                    "--workspace", workspace, "--quiet"], check=True, stdout=subprocess.DEVNULL)
+    return Workspace(workspace).page
 
 
 def photograph(browser: str, page: Path, output: Path) -> None:

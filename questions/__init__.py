@@ -5,11 +5,12 @@
     revisions.py   --revisions  what changed from one vintage to another
     compare.py     --compare    where datasets disagree
     explain.py     --explain    where one figure comes from
+    png.py         --png        the page's charts as pictures; the one that leaves files, where it is told to
     regions.py     the picture of the databases of the regions, with --target regions
     profile.py     --profile    what the queries of an answer take on the target, in the place of the answer
 
 A folder beside the stages and not a part of pipeline/: a question reads the database and writes nothing, no stage
-depends on one, and one that changes makes no checkpoint stale. Each of the four options has one function,
+depends on one, and one that changes makes no checkpoint stale. Each of the five options has one function,
 answer(asked) -> Report; the SQL is in sql/queries/, the look in reports/tables.py. A module whose name begins with "_"
 is shared.
 """
@@ -34,6 +35,7 @@ QUESTIONS = {
     "--revisions": ("dataset", "since", "country", "indicator", "by"),
     "--compare": ("country", "indicator", "tolerance"),
     "--explain": ("dataset", "indicator"),
+    "--png": ("country",),
 }
 OTHERS = ("dataset", "since", "country", "indicator", "by", "tolerance")
 
@@ -83,12 +85,15 @@ def add_options(parser: Parser) -> None:
     group.add_argument("--compare", metavar="A,B[,C…]", help="where datasets disagree: imf-weo,worldbank-wdi")
     group.add_argument("--explain", nargs=2, metavar=("COUNTRY", "YEAR"),
                        help="every value ever held of one figure, and where each comes from")
+    group.add_argument("--png", metavar="DIR", help="the page's charts as pictures of 1920 by 1080 pixels, into a "
+                       "folder; with --country its history too")
     parser.add_argument("--since", metavar="VINTAGE", help="of --revisions: what was known then against now")
-    parser.add_argument("--country", metavar="NAME", help="of --revisions and --compare: one country, a code or a name")
+    parser.add_argument("--country", metavar="NAME", help="of --revisions, --compare and --png: one country, a code or "
+                        "a name")
     parser.add_argument("--indicator", type=canonical, metavar="NAME",
-                        help="of the questions but --as-of: another indicator than GDP, e.g. NGDP_RPCH")
-    parser.add_argument("--dataset", metavar="NAME", help="of the questions but --compare: another dataset than the "
-                        "picture's")
+                        help="of --revisions, --compare and --explain: another indicator than GDP, e.g. NGDP_RPCH")
+    parser.add_argument("--dataset", metavar="NAME", help="of --as-of, --revisions and --explain: another dataset than "
+                        "the picture's")
     parser.add_argument("--by", choices=["change", "percent"], metavar="change|percent",
                         help="of --revisions: the order (default: change)")
     parser.add_argument("--tolerance", type=percent, metavar="PERCENT",
@@ -106,14 +111,16 @@ def check(options: argparse.Namespace) -> None:
     flag = question_of(options)
     for name in OTHERS:
         if getattr(options, name) is not None and name not in QUESTIONS.get(flag, ()):
-            users = " and ".join(each for each, uses in QUESTIONS.items() if name in uses)
+            *others, last = [each for each, uses in QUESTIONS.items() if name in uses]
+            users = ", ".join(others) + " and " * bool(others) + last
             raise UsageError(f"--{name} goes with {users}" + (f", not with {flag}" if flag else ""),
                              safe="nothing was changed", next_command="python report.py --help")
 
 
 def question_of(options: argparse.Namespace) -> str:
     """Return the option of the question that is asked, "" for none."""
-    given = (options.as_of is not None, options.revisions, options.compare is not None, options.explain is not None)
+    given = (options.as_of is not None, options.revisions, options.compare is not None, options.explain is not None,
+             options.png is not None)
     return next((flag for flag, there in zip(QUESTIONS, given, strict=True) if there), "")
 
 

@@ -93,7 +93,8 @@ def test_another_dataset_whose_label_is_a_date(held: Path) -> None:
     (["--as-of", "2024-04", "--revisions"], "not allowed with argument"),
     (["--since", "2024-04"], "--since goes with --revisions"),
     (["--as-of", "2024-04", "--tolerance", "3"], "--tolerance goes with --compare, not with --as-of"),
-    (["--as-of", "2024-04", "--country", "NGA"], "--country goes with --revisions and --compare, not with --as-of"),
+    (["--as-of", "2024-04", "--country", "NGA"],
+     "--country goes with --revisions, --compare and --png, not with --as-of"),
 ], ids=["before all", "no such label", "year", "dataset", "region", "two questions", "no question", "idle", "country"])
 def test_what_is_not_there_is_refused(held: Path, arguments: list[str], says: str) -> None:
     before = everything(held)
