@@ -23,7 +23,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.history_db import Database
+from tests.history_db import Database, pictured
 from tests.project import PROJECT, run, sql
 from tests.test_docs import schema
 
@@ -32,16 +32,6 @@ pytest.importorskip("datasette", reason="Datasette is not installed: pip install
 from explore import catalog, plugin
 
 QUESTIONS = ["country", "economies", "economies_as_of", "regions", "regions_as_of", "revisions", "vintages"]
-PICTURE = [("United States", "29185.005", "North America", "USA"), ("Taiwan", "802.958", "Asia", "TWN"),
-           ("Nigeria", "187.637", "Africa", "NGA"), ("Liechtenstein", "8.508", "Europe", "LIE")]
-
-
-def fill(workspace: Path) -> Path:
-    """Put the picture of 2024 into a workspace with the small history."""
-    Database(workspace).run(
-        "INSERT INTO Countries_by_GDP VALUES (?, round(?, 2), ?, ?, 'here', ?, 2024, 0, 'imf-weo', '2025-04', '')",
-        *((name, float(text), text, region, iso3) for name, text, region, iso3 in PICTURE))
-    return workspace
 
 
 class Served:
@@ -97,7 +87,7 @@ def serving(workspace: Path) -> Iterator[Served]:
 
 @pytest.fixture(scope="module")
 def workspace(held: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return fill(Path(shutil.copytree(held, tmp_path_factory.mktemp("explore") / "workspace")))
+    return pictured(Path(shutil.copytree(held, tmp_path_factory.mktemp("explore") / "workspace")))
 
 
 @pytest.fixture(scope="module")
