@@ -183,17 +183,17 @@ def test_a_line_goes_from_the_lowest_to_the_highest(values: list[float | None], 
 
 
 def test_columns_go_in_their_order_and_are_named() -> None:
-    row = {"Name": "A" * 30, "Code": "ABC", "One": 1234567.891, "Two": 0.5, "Three": None, "Year": 2024}
+    row = {"Name": "A" * 30, "Code": "ABC", "One": 123456789.891, "Two": 0.5, "Three": None, "Year": 2024}
     heads = {"Name": "name", "Code": "code", "One": "one, bn", "Two": "two", "Three": "three", "Year": "year"}
     report = Report("t", [Table("t", "Title", [row], heads, gives_way=("Two", "Code"))])
     assert drawn(46, report).splitlines()[2:] == [
-        "name            code       one, bn   two  year",
+        "name          code         one, bn   two  year",
         "──────────────────────────────────────────────",
-        "AAAAAAAAAAAAA…  ABC   1,234,567.89  0.50  2024"]
+        "AAAAAAAAAAA…  ABC   123,456,789.89  0.50  2024"]
     assert drawn(36, report).splitlines()[2:] == [
         "name                   one, bn  year",
         "────────────────────────────────────",
-        "AAAAAAAAAAAAAAA…  1,234,567.89  2024",
+        "AAAAAAAAAAAAA…  123,456,789.89  2024",
         "",
         "No room for: code, two. A wider",
         "terminal or --format json shows", "them."]
