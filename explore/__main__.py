@@ -8,6 +8,7 @@ import socket
 import sys
 from argparse import RawDescriptionHelpFormatter
 from collections.abc import Sequence
+from contextlib import closing, suppress
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -120,20 +121,16 @@ def _datasette(database: Path, known: dict[str, list[str]], shown: str) -> Datas
 
 def _serve(served: Datasette, listening: socket.socket, *, debug: bool) -> ExitCode:
     """Answer until SIGINT or SIGTERM, the usual end here."""
-    import uvicorn
-    from datasette import handle_exception
+    with closing(listening), suppress(KeyboardInterrupt):
+        import uvicorn
+        from datasette import handle_exception
 
-    if not debug:
-        handle_exception.rich = None  # by which it prints a traceback for every wrong SQL that is typed into its page
-    server: Any = uvicorn.Server(uvicorn.Config(served.app(), log_level="warning", lifespan="on"))
-    try:
+        if not debug:
+            handle_exception.rich = None  # by which it prints a traceback for every wrong SQL typed into its page
+        server: Any = uvicorn.Server(uvicorn.Config(served.app(), log_level="warning", lifespan="on"))
         server.run(sockets=[listening])
-    except KeyboardInterrupt:
-        pass
-    finally:
-        listening.close()
-        for database in served.databases.values():
-            database.close()
+    for database in served.databases.values():
+        database.close()
     return ExitCode.DONE
 
 

@@ -278,6 +278,11 @@ def test_a_load_does_not_disturb_what_is_looked_at(workspace: Path, tmp_path: Pa
         assert running.end(signal.SIGINT) == (0, "")
 
 
+def test_it_can_be_ended_as_soon_as_it_says_so(workspace: Path) -> None:
+    with serving(workspace) as running:
+        assert running.end(signal.SIGINT) == (0, "")
+
+
 @pytest.mark.parametrize(("content", "code", "says"), [
     (None, 5, "There is no database of figures yet"), (b"no database at all" * 99, 6, "SQLite refuses"),
     ("own", 5, "There is no database of figures yet")], ids=["none", "damaged", "of somebody else"])
