@@ -15,10 +15,11 @@ PYTHON = $(shell for each in python3 python3.14 python3.13 python3.12 python3.11
 
 CORE = $(VENV)/.installed-core
 DEV  = $(VENV)/.installed-dev
+EXPLORE = $(VENV)/.installed-explore
 PINS = pyproject.toml constraints.txt
 AIRFLOW = .venv-airflow
 
-.PHONY: help run test test-full chaos lint bench bench-usual airflow-env airflow-pins constraints screenshot clean
+.PHONY: help run explore test test-full chaos lint bench bench-usual airflow-env airflow-pins constraints screenshot clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1 ## /p' Makefile | awk -F ' ## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -26,6 +27,9 @@ help: ## list the targets
 
 run: $(CORE) ## set up on first use, then run the pipeline: make run ARGS="--source bundled"
 	@$(PY) etl_process.py $(ARGS)
+
+explore: $(EXPLORE) ## look around in the database with a browser, on this machine only: ARGS="--port 8002"
+	@$(PY) -m explore $(ARGS)
 
 test: $(DEV) ## the test suite, under 8 minutes on 2 cores
 	$(PY) -m pytest -n $(JOBS) --dist worksteal -m "not full and not chaos" $(ARGS)
@@ -59,7 +63,7 @@ constraints: ## pin the newest versions that fit together in constraints.txt (wi
 	@$(MAKE) --no-print-directory environment VENV="$(VENV)-newest"
 	@"$(VENV)-newest/bin/python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
 		|| { echo "pins are made with Python 3.11: make constraints PYTHON=/path/to/python3.11" >&2; exit 2; }
-	"$(VENV)-newest/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade --editable ".[all,dev,spark]"
+	"$(VENV)-newest/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade --editable ".[all,dev,spark,explore]"
 	"$(VENV)-newest/bin/python" -m pip freeze --exclude-editable > constraints.new
 	@! grep -v '^[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9.+!_-]*$$' constraints.new \
 		|| { rm constraints.new; echo "a pin is not NAME==VERSION: constraints.txt is as it was" >&2; exit 1; }
@@ -88,6 +92,12 @@ $(CORE): $(PINS) $(PY)
 $(DEV): $(PINS) $(PY)
 	@echo "installing what the tests need into $(VENV) (once) …" >&2
 	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt ".[dev]"
+	@rm -rf build *.egg-info
+	@touch $@
+
+$(EXPLORE): $(CORE)
+	@echo "installing Datasette into $(VENV) (once) …" >&2
+	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt ".[explore]"
 	@rm -rf build *.egg-info
 	@touch $@
 

@@ -70,8 +70,23 @@ def look(stage: Stage) -> ExitCode:
         profile.check(target)
     asked = ask(stage, target)
     report = profile.answer(asked) if stage.options.profile else questions.answer(asked)
-    print(rendered(report, stage.options.format), flush=True)
+    say(report, stage.options.format)
     return ExitCode.DONE
+
+
+def on_terminal(form: str) -> bool:
+    """Tell whether answers are drawn for a terminal; piped they are plain."""
+    return form == "table" and sys.stdout.isatty()
+
+
+def say(report: Report, form: str) -> None:
+    """Print an answer."""
+    if on_terminal(form):
+        from reports import terminal
+
+        terminal.show(report)
+    else:
+        print(rendered(report, form), flush=True)
 
 
 def opened(stage: Stage) -> BaseTarget:
@@ -99,7 +114,7 @@ def has_regions(workspace: Workspace) -> bool:
 
 def ask(stage: Stage, target: BaseTarget) -> Asked:
     """Return the database with what is asked of it. Raises CheckpointError, TargetRefused for another schema."""
-    asked = Asked(target, stage.workspace, stage.options)
+    asked = Asked(target, stage.workspace, stage.options, on_terminal(stage.options.format))
     questions.require_schema(asked)
     return asked
 
@@ -114,7 +129,7 @@ def shown(stage: Stage, target: BaseTarget) -> tuple[int, int, list[Part]]:
             drawn(stage, asked)
             error.safe = f"the database; {stage.workspace.relative(stage.workspace.page)} says that it is empty"
         raise
-    print(rendered(report, stage.options.format), flush=True)
+    say(report, stage.options.format)
     economies, regions = (len(report.table(name).rows) for name in ("economies", "regions"))
     left = [drawn(stage, asked)] if wants_page(stage.options) else []
     if not stage.options.no_csv:
@@ -152,7 +167,7 @@ def printed(answer: Answer, form: str) -> int:
     elif form == "json":
         count = write_json(sys.stdout, answer.report, answer.records())
     else:
-        print(rendered(answer.report, form))
+        say(answer.report, form)
         count = len(answer.report.tables[0].rows)
     sys.stdout.flush()
     return count

@@ -134,7 +134,8 @@ def own_command(name: str, *more: str) -> str:
     from pipeline.command import again
 
     if Path(sys.argv[0]).stem != name:
-        return " ".join(["python", f"{name}.py", *more])
+        script = f"{name}.py" if (PROJECT / f"{name}.py").exists() else f"-m {name}"
+        return " ".join(["python", script, *more])
     return again(sys.argv[1:], add=[each for each in more if each not in sys.argv])
 
 

@@ -42,11 +42,12 @@ OTHERS = ("dataset", "since", "country", "indicator", "by", "tolerance")
 
 @dataclass(frozen=True)
 class Asked:
-    """A question: the database it is asked of, and the options of report.py."""
+    """A question: the database it is asked of, the options of report.py, whether a terminal shows the answer."""
 
     target: BaseTarget
     workspace: Workspace
     options: argparse.Namespace
+    terminal: bool = False
 
     def query(self, name: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
         """Return the rows of sql/queries/NAME.sql."""

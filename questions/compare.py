@@ -180,7 +180,8 @@ def compared(asked: Asked, title: str, rows: list[Row], lacks: list[Row], names:
     most = asked.options.top or (MOST if asked.for_people and asked.options.country is None else len(rows))
     title = f"{title}: {' against '.join(names)}"
     main = Table("comparison", title + lettered(names), rows[:most], heads(names, rate=is_rate(indicator)),
-                 dict.fromkeys([*names, *(f"{name}_difference" for name in names)], 3), wrap={"Country": 20})
+                 dict.fromkeys([*names, *(f"{name}_difference" for name in names)], 3), wrap={"Country": 20},
+                 gives_way=("ISO3", "Rank"))
     unit = "points" if is_rate(indicator) else f"% of {names[0]}"
     counts = {each: sum(row["Verdict"] == each for row in rows) for each in (EQUAL, AGREE, DIFFER)}
     notes = [f"Of {len(rows):,} figures {counts[EQUAL]:,} are equal (within half a unit of the coarser writing), "

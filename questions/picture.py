@@ -26,6 +26,11 @@ REGION_HEADS = {
     "Region": "region", "Top5_mean_GDP_USD_billion": "mean GDP of top 5, bn US$", "Counted": "counted", "Top5": "top 5",
     "Economies": "economies", "Sum_GDP_USD_billion": "sum, bn US$",
 }
+# What a narrow terminal leaves out, the first to go first.
+ECONOMY_GIVES_WAY = ("ISO3", "Inflation_percent", "Population_million", "GDP_per_head_USD", "Region", "Last_years",
+                     "Growth_percent")
+REGION_GIVES_WAY = ("Sum_GDP_USD_billion", "Economies", "Counted", "Top5")
+LINE = 10  # years of the line on a terminal
 
 
 def newest(asked: Asked) -> Report:
@@ -87,7 +92,23 @@ def pictured(asked: Asked, edition: Edition, chosen: Mapping[str, Any], title: s
     regions = [row | {name: rounded(row[name]) for name in ("Top5_mean_GDP_USD_billion", "Sum_GDP_USD_billion")}
                for row in regions if region in (None, row["Region"])]
     few = [f"{row['Region']} has {row['Counted']} economies only" for row in regions if row["Counted"] < 5]
-    return tables(title, [tidy(row) for row in economies], regions, few)
+    report = tables(title, [tidy(row) for row in economies], regions, few)
+    return with_last_years(asked, report, where) if asked.terminal and economies else report
+
+
+def with_last_years(asked: Asked, report: Report, where: Mapping[str, Any]) -> Report:
+    """Return the report with the GDP of the ten years up to the newest shown, which a terminal draws as a line."""
+    economies, *others = report.tables
+    last = max(row["Year"] for row in economies.rows)
+    held = asked.query("last_years", {name: where[name] for name in ("dataset", "vintage", "own")}
+                       | {"first": last - LINE + 1, "last": last})
+    values: dict[str, list[float | None]] = {}
+    for row in held:
+        values.setdefault(row["ISO3"], [None] * LINE)[row["Year"] - last - 1] = row["value"]
+    drawn = replace(economies, rows=[row | {"Last_years": values.get(row["ISO3"], [])} for row in economies.rows],
+                    sparklines={"Last_years": "Last ten years"},
+                    lines=f"Last ten years: GDP of {last - LINE + 1} to {last}, each from its lowest to its highest.")
+    return replace(report, tables=[drawn, *others])
 
 
 def inherited(asked: Asked, edition: Edition, year: int | None) -> list[str]:
@@ -111,8 +132,9 @@ def inherited(asked: Asked, edition: Edition, year: int | None) -> list[str]:
 def tables(title: str, economies: list[Row], regions: list[Row], notes: list[str]) -> Report:
     """Return the two tables as a report."""
     return Report(title, [
-        Table("economies", f"Economies: {title}", economies, ECONOMY_HEADS),
-        Table("regions", f"Regions, mean of the five largest: {title}", regions, REGION_HEADS)], notes)
+        Table("economies", f"Economies: {title}", economies, ECONOMY_HEADS, gives_way=ECONOMY_GIVES_WAY),
+        Table("regions", f"Regions, mean of the five largest: {title}", regions, REGION_HEADS,
+              gives_way=REGION_GIVES_WAY)], notes)
 
 
 def tidy(row: Row) -> Row:

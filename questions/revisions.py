@@ -65,7 +65,7 @@ def changes(asked: Asked, between: tuple[Edition, Edition], known: Sequence[Edit
     fold = "\n+" if asked.options.format == "table" else "+"  # LABEL+DAY in two lines fits a screen
     old, new = (names[each.key].replace("+", fold) for each in between)
     main = Table("revisions", title, listed, heads(indicator, Old=old, New=new, Kind=""), places_of(listed),
-                 wrap={"Country": 28})
+                 wrap={"Country": 28}, gives_way=("ISO3", "Status", "Rank", "Percent"))
     facts = {"dataset": then.vintage.dataset, "indicator": indicator, "then": names[then.key], "now": names[now.key],
              "counts": counted(rows)}
     return Report(title, [main, *come_and_gone(rows)], [*more, summary(rows)], facts)

@@ -1,4 +1,4 @@
-"""Answers as text: tables for the screen, CSV, JSON, Markdown."""
+"""Answers as text: tables for pipes, files and Markdown; CSV; JSON. terminal.py draws them for a terminal."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ class Table:
     places: column -> decimals that people are shown of its numbers; 2 for others.
     wrap:   column -> width at which its text goes on in the next line.
     listed: True where people read a row as a list of lines; for rows with long texts.
+    gives_way: columns that a narrow terminal leaves out, the first to go first.
+    sparklines: column -> head of those that only a terminal shows; a cell is a list of numbers or None.
+    lines: what is said of them below the table.
     """
 
     name: str
@@ -33,6 +36,9 @@ class Table:
     places: Mapping[str, int] = field(default_factory=dict)
     wrap: Mapping[str, int] = field(default_factory=dict)
     listed: bool = False
+    gives_way: Sequence[str] = ()
+    sparklines: Mapping[str, str] = field(default_factory=dict)
+    lines: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,10 +66,15 @@ def rendered(report: Report, form: str) -> str:
     head = "## " if form == "markdown" else ""
     blocks = [f"{head}{each.title}\n\n{as_list(each, form) if each.listed else as_table(each, form)}"
               for each in report.tables]
+    notes = [note if form == "markdown" else _folded(note) for note in report.notes]
+    return "\n\n".join([*blocks, *notes, *legend(report)])
+
+
+def legend(report: Report) -> list[str]:
+    """Return what the f behind a year means, where there is one."""
     forecast = any(row.get("Forecast") == "forecast" and "Year" in table.heads
                    for table in report.tables for row in table.rows)
-    notes = [note if form == "markdown" else _folded(note) for note in report.notes]
-    return "\n\n".join([*blocks, *notes, *(["f: the publisher's forecast"] if forecast else [])])
+    return ["f: the publisher's forecast"] if forecast else []
 
 
 def _folded(note: str) -> str:

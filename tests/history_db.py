@@ -155,6 +155,19 @@ def history(workspace: Path) -> Path:
     return workspace
 
 
+# Country, GDP as published, region, ISO3: of 2024
+SHOWN = (("United States", "29185.005", "North America", "USA"), ("Taiwan", "802.958", "Asia", "TWN"),
+         ("Nigeria", "187.637", "Africa", "NGA"), ("Liechtenstein", "8.508", "Europe", "LIE"))
+
+
+def pictured(workspace: Path, *more: tuple[str, str, str, str]) -> Path:
+    """Fill the picture of a copy of that history, of 2024."""
+    Database(workspace).run(
+        "INSERT INTO Countries_by_GDP VALUES (?, round(?, 2), ?, ?, 'here', ?, 2024, 0, 'imf-weo', '2025-04', '')",
+        *((name, float(text), text, region, iso3) for name, text, region, iso3 in (*SHOWN, *more)))
+    return workspace
+
+
 # --- published from batches ---------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,3 @@
+WITH asked AS (SELECT NULL AS dataset)
+SELECT dataset, label, published, updated, dating, channel FROM (/* queries/editions.sql of asked */)
+ORDER BY dataset, vintage
