@@ -129,25 +129,43 @@ def focused_in_turn(page: Page, most: int = 400) -> list[str]:
 _FOCUS = """() => {
   const at = document.activeElement;
   if (!at || at === document.body || at === document.documentElement) return null;
-  const look = () => { const s = getComputedStyle(at);
-    return [s.outlineStyle, s.outlineWidth, s.outlineColor, s.boxShadow, s.borderColor, s.stroke, s.strokeWidth].join(); };
   const name = at.tagName.toLowerCase() + (at.id ? "#" + at.id : "") + (at.name ? `[${at.name}]` : "")
              + (at.dataset && at.dataset.c ? `(${at.dataset.c})` : "");
   const s = getComputedStyle(at);
   const outlined = s.outlineStyle !== "none" && parseFloat(s.outlineWidth) >= 1;
-  return outlined || s.boxShadow !== "none" ? name : name + " unseen: " + look();
+  return outlined || s.boxShadow !== "none" ? name : name + " unseen";
 }"""
 
 
 def wider_than_window(page: Page) -> list[str]:
-    """Return what makes the body scroll sideways: nothing, or the widest elements outside of scrolling boxes."""
-    return page.evaluate("""() => {
-      const width = document.documentElement.clientWidth;
-      if (document.documentElement.scrollWidth <= width) return [];
-      const scrolls = e => { for (let p = e.parentElement; p && p !== document.body; p = p.parentElement)
-        if (getComputedStyle(p).overflowX !== "visible") return true; return false; };
-      return [...document.body.querySelectorAll("*")]
-        .filter(e => e.getBoundingClientRect().right > width + 1 && !scrolls(e)).slice(0, 8)
-        .map(e => `${e.tagName}#${e.id}.${e.getAttribute("class")} ${Math.round(e.getBoundingClientRect().right)} > ${width}`)
-        .concat(["scrolls sideways"]);
-    }""")
+    """Return what makes the body scroll sideways: nothing, or the first elements outside of scrolling boxes."""
+    found: list[str] = page.evaluate(_WIDER)
+    return found
+
+
+_WIDER = """() => {
+  const width = document.documentElement.clientWidth;
+  if (document.documentElement.scrollWidth <= width) return [];
+  const inBox = e => { for (let p = e.parentElement; p && p !== document.body; p = p.parentElement)
+    if (getComputedStyle(p).overflowX !== "visible") return true; return false; };
+  const right = e => Math.round(e.getBoundingClientRect().right);
+  return [...document.body.querySelectorAll("*")].filter(e => right(e) > width + 1 && !inBox(e)).slice(0, 8)
+    .map(e => `${e.tagName}#${e.id}.${e.getAttribute("class")} ${right(e)} > ${width}`).concat(["scrolls sideways"]);
+}"""
+
+
+def cut_on_paper(page: Page, width: int) -> list[str]:
+    """Return what a sheet of so many pixels between its margins would lose: boxes that hold more than they show."""
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": width, "height": 1000})
+    found: list[str] = page.evaluate(_CUT)
+    return found + wider_than_window(page)
+
+
+_CUT = """() => [...document.body.querySelectorAll("*")].filter(e => {
+    const s = getComputedStyle(e);
+    return e.clientWidth && s.display !== "none" && !(e instanceof SVGElement) && e.tagName !== "INPUT"
+      && ((s.overflowX !== "visible" && e.scrollWidth > e.clientWidth + 1)
+       || (s.overflowY !== "visible" && e.scrollHeight > e.clientHeight + 1));
+  }).slice(0, 8).map(e => `${e.tagName}#${e.id}.${e.getAttribute("class")} ${e.scrollWidth}x${e.scrollHeight} in `
+    + `${e.clientWidth}x${e.clientHeight}`)"""

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 FAULTY = """<!doctype html><html><head><meta charset="utf-8"><title>Faulty</title>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src https:; style-src 'unsafe-inline';
-script-src 'unsafe-inline'"></head><body><style>button:focus { outline: none; } button { color: #bbb; }</style>
+script-src 'unsafe-inline'"></head><body><style>button:focus { outline: none; } button { color: #bbb; }
+#box { width: 60px; overflow: hidden; white-space: nowrap; }</style>
 <button id="one">One</button><a id="two" href="#one">Two</a><div style="width: 500px" id="wide">Wide</div>
+<p id="box">A text that is longer than its box is wide, by much</p>
 <p onclick="1"><img src="https://example.org/outside.png"></p>
 <script>console.error("told"); alert("spoken"); eval("1");</script></body></html>"""
 
@@ -51,6 +53,12 @@ def test_focus_that_cannot_be_seen_is_told(faulty: browser.Shown) -> None:
 
 def test_what_is_wider_than_the_window_is_told(faulty: browser.Shown) -> None:
     assert browser.wider_than_window(faulty.page) == ["DIV#wide.null 508 > 390", "scrolls sideways"]
+
+
+def test_what_paper_would_cut_is_told(faulty: browser.Shown) -> None:
+    [box, *_] = browser.cut_on_paper(faulty.page, 700)
+    assert box.startswith("P#box.null ")
+    assert " in 60x" in box
 
 
 @needs_axe
