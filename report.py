@@ -8,7 +8,7 @@ log, no page and no checkpoint.
 from __future__ import annotations
 
 import sys
-from argparse import RawDescriptionHelpFormatter
+from argparse import Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -57,7 +57,7 @@ def body(stage: Stage) -> ExitCode:
     started(stage, "querying the database" if target.history else "querying the databases of the regions")
     economies, regions, left = shown(stage, target) if target.history else shown_regions(stage)
     remember(stage, meter, economies, left)
-    page = "; page: results/World_Economies.html" if any(part.relative_path.endswith(".html") for part in left) else ""
+    page = "; page: results/report.html" if any(part.relative_path.endswith(".html") for part in left) else ""
     finished(stage, f"{economies:,} economies, {regions} regions{page}" if target.history else
              f"{economies:,} records, {regions} regions{page}", rows_in=economies, rows_out=economies)
     return ExitCode.DONE
@@ -110,7 +110,7 @@ def shown(stage: Stage, target: BaseTarget) -> tuple[int, int, list[Part]]:
     report = picture.newest(asked)
     print(rendered(report, stage.options.format), flush=True)
     economies, regions = (len(report.table(name).rows) for name in ("economies", "regions"))
-    left = [] if stage.options.no_html else [drawn(stage, report)]
+    left = [drawn(stage, asked)] if wants_page(stage.options) else []
     if not stage.options.no_csv:
         from reports import datapackage
 
@@ -128,11 +128,11 @@ def shown_regions(stage: Stage) -> tuple[int, int, list[Part]]:
     with ExitStack() as stack:
         answer = regions.answer(stage.workspace, stage.options, stack)
         count = printed(answer, stage.options.format)
-    left = [drawn(stage, answer.page)] if answer.small and not stage.options.no_html else []
+    left = [drawn_picture(stage, answer.page)] if answer.small and wants_page(stage.options) else []
     if not stage.options.no_csv:
         stage.report.note("no CSV files beside: they are of the history, and --target regions holds one picture; "
                           "--format csv prints it")
-    if not (answer.small or stage.options.no_html):
+    if not answer.small and wants_page(stage.options):
         stage.report.note(f"no page: it is of pictures of {regions.SMALL:,} records at most")
     return count, len(answer.report.table("regions").rows), left
 
@@ -152,11 +152,25 @@ def printed(answer: Answer, form: str) -> int:
     return count
 
 
-def drawn(stage: Stage, report: Report) -> Part:
-    """Write the page, and return it as a part."""
-    from reports.page import write_page
+def wants_page(options: Namespace) -> bool:
+    """Tell whether the page is to be written: it is, unless --no-html says otherwise and --html does not."""
+    return bool(options.html or not options.no_html)
 
-    write_page(stage.workspace, report)
+
+def drawn(stage: Stage, asked: Asked) -> Part:
+    """Write the page of a database with history, and return it as a part."""
+    from reports.dashboard import facts, page
+
+    told = facts.gathered(asked)
+    page.write_page(stage.workspace, told)
+    return checkpoints.make_part(stage.workspace, stage.workspace.page, told.counted)
+
+
+def drawn_picture(stage: Stage, report: Report) -> Part:
+    """Write the page of a picture without a history, and return it as a part."""
+    from reports.dashboard import page
+
+    page.write_picture(stage.workspace, report)
     return checkpoints.make_part(stage.workspace, stage.workspace.page, len(report.table("economies").rows))
 
 

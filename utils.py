@@ -75,7 +75,7 @@ class Workspace:
     @property
     def page(self) -> Path:
         """The report as a page."""
-        return self.results / "World_Economies.html"
+        return self.results / "report.html"
 
     @property
     def database(self) -> Path:
@@ -204,13 +204,16 @@ def sha256_text(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+_CODE_SUFFIXES = {".py", ".sql", ".json", ".xz", ".css", ".js"}
+
+
 def code_digest(names: Sequence[str]) -> str:
-    """Return one digest over files of the project, each name a file or a folder with all its .py, .sql, .json, .xz."""
+    """Return one digest over files of the project, each name a file or a folder with all that decides (_CODE_SUFFIXES)."""
     digest = hashlib.sha256()
     for name in names:
         place = PROJECT / name
         files = [place] if place.is_file() else sorted(
-            p for p in place.rglob("*") if p.suffix in {".py", ".sql", ".json", ".xz"} and p.is_file())
+            p for p in place.rglob("*") if p.suffix in _CODE_SUFFIXES and p.is_file())
         for file in files:
             digest.update(f"{file.relative_to(PROJECT).as_posix()} {sha256_file(file)}\n".encode())
     return digest.hexdigest()

@@ -189,7 +189,9 @@ def add_report_options(parser: Parser, *, own_year: bool = True) -> None:
     if own_year:
         parser.lasting("--year", type=year, default=0, help="another year of the same vintage")
     parser.lasting("--format", default="table", choices=list(FORMATS), help="table, csv, json, markdown")
-    parser.lasting("--no-html", action="store_true", help="do not write results/World_Economies.html")
+    parser.lasting("--no-html", action="store_true", help="do not write the page, results/report.html")
+    parser.add_argument("--html", action="store_true",
+                        help="write it, as is usual: for where the environment says not to")
     parser.lasting("--no-csv", action="store_true",
                    help="do not write results/datapackage.json and the two CSV files it describes")
 

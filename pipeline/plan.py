@@ -21,7 +21,8 @@ _CODE = {
     "extract": ("extract.py", *_SHARED, "sources", "rules", "engines/_arrow.py"),
     "transform": ("transform.py", *_SHARED, "engines", "rules", "data/country_region_table.json"),
     "load": ("load.py", *_SHARED, "targets", "rules", "sql", "data/country_region_table.json"),
-    "report": ("report.py", *_SHARED, "questions", "reports", "rules", "targets", "sql"),
+    "report": ("report.py", *_SHARED, "questions", "reports", "rules", "targets", "sql",
+               "data/world_map.json"),
 }
 
 
@@ -42,8 +43,9 @@ def parameters(stage: str, options: argparse.Namespace) -> dict[str, Any]:
     if stage == "load":
         told = {"schema": schema.identity(options.schema)} if getattr(options, "schema", "") else {}
         return {"target": targets.shown(options.target)} | told
-    names = ("min_gdp", "top", "region", "year", "format", "no_html", "no_csv")
-    return {"target": targets.shown(options.target)} | {name: getattr(options, name) for name in names}
+    names = ("min_gdp", "top", "region", "year", "format", "no_csv")
+    return {"target": targets.shown(options.target), "html": bool(options.html or not options.no_html)} | {
+        name: getattr(options, name) for name in names}
 
 
 def checked_gates(accept: list[str]) -> list[str]:
