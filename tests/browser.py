@@ -53,7 +53,8 @@ class Shown:
     """A page that is open, and what it did.
 
     faults: errors and warnings on the console, refusals of the Content-Security-Policy, exceptions nobody caught.
-    asked: every address that it or the browser for it asked for, its own first. spoken: dialogs it opened.
+    asked: every address that it or the browser for it asked for, its own first; what the policy stopped is none of
+    them. spoken: dialogs it opened.
     """
 
     page: Page
@@ -70,6 +71,7 @@ class Shown:
         self.page.on("console", lambda line: line.type in ("error", "warning") and self.faults.append(line.text))
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
         self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.on("requestfailed", lambda request: request.failure == "csp" and self.asked.remove(request.url))
         self.page.on("websocket", lambda socket: self.asked.append(socket.url))
         self.page.on("dialog", dialog)
 
