@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from statistics import fmean, pstdev
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests import browser, pages
 from tests.browser import DESK, PHONE, Shown, needs_axe, shown
-from tests.project import sql
+from tests.project import run, sql
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -262,9 +262,9 @@ def test_every_editions_line_is_drawn_behind_the_newest(page: Shown, ten: Path, 
     solid, ahead = drawn(page, "newest")
     for points, values in [*zip(lines, older, strict=True), ([*solid, *ahead[1:]], newest)]:
         assert [(zero - y) / unit for _, y in points] == pytest.approx(list(values.values()), abs=0.11 / unit)
-    [first] = sql(ten, f"SELECT min(year) FROM fact_gdp WHERE {HELD} AND iso3 = ? AND forecast = 1", "NGDPD", iso3)
-    assert len(solid) == len([year for year in newest if year < first[0]])
-    assert float(page.page.locator("#history .future").get_attribute("x") or 0) == solid[-1][0]
+    [(first,)] = sql(ten, f"SELECT min(year) FROM fact_gdp WHERE {HELD} AND iso3 = ? AND forecast = 1", "NGDPD", iso3)
+    assert len(solid) == len([year for year in newest if year < first])
+    assert solid[-1][0] < float(page.page.locator("#history .future").get_attribute("x") or 0) < ahead[1][0]
     kinds = page.page.eval_on_selector_all("#history path", "each => each.map(path => path.getAttribute('class'))")
     assert kinds == ["older"] * 9 + ["newest", "newest ahead"]  # what comes later is drawn over what was before
 
@@ -475,3 +475,57 @@ def test_without_its_script_it_says_everything(chromium: Browser, ten: Path) -> 
         assert opened.page.locator("#history path.older").count() == 9
         assert opened.page.locator("#screen-table tbody tr").count() == 15
         assert not opened.page.locator("#rank-search").is_visible()
+
+
+# --- what a database lacks --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def told(chromium: Browser, tmp_path: Path) -> Callable[..., str]:
+    """Return what the page of a database filled with these economies says, opened with no fault."""
+    def say(count: int, **settings: Any) -> str:
+        file = pages.page_of(pages.filled(tmp_path / "workspace", pages.economies(count), **settings))
+        with shown(chromium, file) as opened:
+            choose(opened, map_year=2020, rank_least="0", weight_growth=90, rank_search="country")
+            texts: str = opened.page.inner_text("body")
+            opened.page.set_viewport_size({"width": 390, "height": 844})
+            assert browser.wider_than_window(opened.page) == []
+            assert (opened.faults, opened.asked) == ([], [file.as_uri()])
+        return texts
+
+    return say
+
+
+def test_one_economy(told: Callable[..., str]) -> None:
+    text = told(1)
+    assert "1 of 1 economies." in text
+    assert "Africa has one economy only." in text
+    assert "mean of 1 economies" not in text
+
+
+def test_one_edition(told: Callable[..., str]) -> None:
+    text = told(12, labels=["2024-10"])
+    assert "There is one edition only, so revisions do not count." in text
+    assert "The database has one edition of these figures, so nothing to compare with." in text
+
+
+@pytest.mark.full
+def test_a_year_without_figures(told: Callable[..., str]) -> None:
+    assert "No economy has a figure of 2020." in told(12, years=[year for year in range(2015, 2027) if year != 2020])
+
+
+@pytest.mark.full
+def test_five_thousand_economies(told: Callable[..., str]) -> None:
+    text = told(5000)
+    assert "the 400 largest are here, 4,600 smaller ones are not" in text
+    assert "There is one edition only" not in text
+
+
+@pytest.mark.full
+def test_an_empty_database(chromium: Browser, tmp_path: Path) -> None:
+    workspace = pages.empty(tmp_path / "workspace")
+    done = run("report.py", "--html", workspace=workspace)
+    assert done.returncode == 5
+    with shown(chromium, file_of(workspace)) as opened:
+        assert opened.page.inner_text("#empty h2") == "There is no GDP to show"
+        assert (opened.faults, opened.asked) == ([], [file_of(workspace).as_uri()])
