@@ -107,7 +107,13 @@ def ask(stage: Stage, target: BaseTarget) -> Asked:
 def shown(stage: Stage, target: BaseTarget) -> tuple[int, int, list[Part]]:
     """Print the newest picture; returns the economies and regions shown, and the files left."""
     asked = ask(stage, target)
-    report = picture.newest(asked)
+    try:
+        report = picture.newest(asked)
+    except CheckpointError as error:
+        if wants_page(stage.options):  # one of an earlier run must not stay as if it were true
+            drawn(stage, asked)
+            error.safe = f"the database; {stage.workspace.relative(stage.workspace.page)} says that it is empty"
+        raise
     print(rendered(report, stage.options.format), flush=True)
     economies, regions = (len(report.table(name).rows) for name in ("economies", "regions"))
     left = [drawn(stage, asked)] if wants_page(stage.options) else []

@@ -208,7 +208,7 @@ _CODE_SUFFIXES = {".py", ".sql", ".json", ".xz", ".css", ".js"}
 
 
 def code_digest(names: Sequence[str]) -> str:
-    """Return one digest over files of the project, each name a file or a folder with all that decides (_CODE_SUFFIXES)."""
+    """Return one digest over files of the project, each name a file or a folder with all its _CODE_SUFFIXES."""
     digest = hashlib.sha256()
     for name in names:
         place = PROJECT / name

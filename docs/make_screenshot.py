@@ -26,7 +26,7 @@ def make_page(workspace: Path, year: int) -> Path:
     """Run the pipeline on the bundle in the workspace and return its page."""
     subprocess.run([sys.executable, PROJECT / "etl_process.py", "--source", "bundled", "--vintage", "2025-10", "--year",
                     str(year), "--workspace", workspace, "--quiet"], check=True, stdout=subprocess.DEVNULL)
-    return workspace / "results" / "World_Economies.html"
+    return workspace / "results" / "report.html"
 
 
 def photograph(browser: str, page: Path, output: Path) -> None:

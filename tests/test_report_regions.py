@@ -131,7 +131,7 @@ def test_people_are_shown_a_hundred_and_programs_all(tmp_path: Path) -> None:
         100, 100, 7]
     assert len(as_json(tmp_path)["economies"]) == 1500
     assert report(tmp_path, "--format", "csv").stdout.count("Japan") == 1500
-    assert not (tmp_path / "results" / "World_Economies.html").exists()  # too many for a page
+    assert not (tmp_path / "results" / "report.html").exists()  # too many for a page
     assert "no page: it is of pictures of 1,000 records at most" in run(
         "report.py", "--target", "regions", workspace=tmp_path).stderr
 
@@ -139,7 +139,7 @@ def test_people_are_shown_a_hundred_and_programs_all(tmp_path: Path) -> None:
 def test_of_a_small_picture_people_are_shown_a_hundred_too(tmp_path: Path) -> None:
     made(tmp_path, {"Asia": [("Japan", 5000.0 - at, 5000.0 - at, 2025, at, "") for at in range(150)]})
     assert report(tmp_path).stdout.count("Japan") == 100
-    page = (tmp_path / "results" / "World_Economies.html").read_text(encoding="utf-8")
+    page = (tmp_path / "results" / "report.html").read_text(encoding="utf-8")
     assert page.count("<td>Japan</td>") == 150
 
 
@@ -147,7 +147,7 @@ def test_a_small_picture_is_a_page_and_no_csv(tmp_path: Path) -> None:
     show(Workspace(tmp_path), "r1", 500.0)
     done = run("report.py", "--target", "regions", workspace=tmp_path)
     assert "no CSV files beside" in done.stderr
-    page = (tmp_path / "results" / "World_Economies.html").read_text(encoding="utf-8")
+    page = (tmp_path / "results" / "report.html").read_text(encoding="utf-8")
     assert "<td>Germany</td>" in page
     assert done.stdout.startswith("Economies of 100 billion US$ and more: ")
     assert [path.name for path in (tmp_path / "results").glob("*.csv")] == []

@@ -9,7 +9,7 @@ import pytest
 from tests.project import PROJECT
 
 CODE = [*PROJECT.glob("*.py"), *(path for folder in ("questions", "reports", "targets", "large")
-                                 for path in (PROJECT / folder).glob("*.py"))]
+                                 for path in (PROJECT / folder).rglob("*.py"))]
 
 
 @pytest.mark.parametrize("folder", ["queries", "statements", "regions"])

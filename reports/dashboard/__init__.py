@@ -8,7 +8,8 @@
     charts.py    SVG, drawn at build time: pure functions
     markup.py    HTML that escapes what it is given
     words.py     the table of texts, and figures as people read them
-    sections.py  the parts of the page
+    sections.py  the head, what must be known first, headline figures; views.py: map, ranking, regions, a country;
+    lists.py     the market screen, revisions, publishers, the run
     page.py      puts it together: style, script, data, Content-Security-Policy
     page.css page.js texts/en.json    the style, the script, and every word
 

@@ -21,7 +21,7 @@ COLOURS: Mapping[str, tuple[str, str]] = {  # name -> light, dark
     "soft": ("#4c5a69", "#a6b3c1"), "line": ("#d5dde6", "#2f3b48"), "strong": ("#7a8896", "#75869a"),
     "accent": ("#1f5f99", "#7ab8ee"), "warm": ("#a34a05", "#ffab66"),
     "warning": ("#fff2d9", "#3a2a10"), "warning-ink": ("#5c3a00", "#ffdca8"), "shade": ("#e4ebf3", "#212c38"),
-    "none": ("#e3e3e3", "#333a42"), "border": ("#ffffff", "#10161d"),
+    "none": ("#fafafa", "#10161d"), "border": ("#ffffff", "#10161d"),
     "q0": ("#dbe9f6", "#1b3247"), "q1": ("#b7d4ec", "#204a6c"), "q2": ("#88b8de", "#276391"),
     "q3": ("#5697ca", "#3680b8"), "q4": ("#2f75b0", "#569fd6"), "q5": ("#165590", "#86c0ec"),
     "q6": ("#08335f", "#c6e4fb"),
@@ -31,14 +31,17 @@ COLOURS: Mapping[str, tuple[str, str]] = {  # name -> light, dark
 }
 # Of every class its colour: (selector, property, name in COLOURS or a value).
 RULES = (
-    (".none", "fill", "none"), *((f".{scale}{n}", "fill", f"{scale}{n}") for scale in "qd" for n in range(7)),
-    (".land", "stroke", "border"), (".land", "stroke-width", "=.5"), (".land.chosen", "stroke", "ink"),
-    (".land.chosen", "stroke-width", "=1.6"),
+    (".none", "fill", "none"), (".none", "stroke", "strong"), (".none", "stroke-width", "=.5"),
+    *((f".{scale}{n}", "fill", f"{scale}{n}") for scale in "qd" for n in range(7)),
+    (".land", "stroke", "border"), (".land", "stroke-width", "=.5"), (".land.none", "stroke", "strong"),
     (".fill", "fill", "accent"), (".fall", "fill", "d1"), (".track", "fill", "shade"), (".future", "fill", "shade"),
     (".newest", "stroke", "accent"), (".newest", "stroke-width", "=2.5"), (".newest", "fill", "=none"),
+    (".newest", "stroke-linecap", "=round"), (".older", "stroke-linecap", "=round"),
     (".older", "stroke", "strong"), (".older", "stroke-width", "=1"), (".older", "fill", "=none"),
     (".ahead", "stroke-dasharray", "=5 3"),
-    (".grid", "stroke", "line"), (".axis", "stroke", "strong"), (".words", "fill", "soft"), (".words.loud", "fill", "ink"),
+    (".grid", "stroke", "line"), (".axis", "stroke", "strong"), (".words", "fill", "soft"),
+    (".words.loud", "fill", "ink"), (".land.dot", "stroke", "strong"),
+    (".land.dot", "stroke-width", "=.8"), (".land.chosen", "stroke", "ink"), (".land.chosen", "stroke-width", "=1.6"),
     (".words", "font-family", "=system-ui, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"),
     (".words", "font-size", "=12px"), (".loud", "font-weight", "=600"), (".head", "font-size", "=22px"),
     (".end", "text-anchor", "=end"), (".middle", "text-anchor", "=middle"),
@@ -68,12 +71,15 @@ MARGINS = (16, 16, 28, 64)  # of a chart of lines: above, right, below, left
 class History:
     """A country's lines. older: of each older edition, the oldest first. start: first forecast year, None for none.
 
-    title and desc say it in words; forecast is written above the shaded years.
+    labels: of the editions, the oldest first, that of `line` last; names: the same in words. title and desc say it in
+    words; forecast is written above the shaded years.
     """
 
     years: Sequence[int]
     line: Line
     older: Sequence[Line]
+    labels: Sequence[str]
+    names: Sequence[str]
     start: int | None
     title: str
     desc: str
@@ -106,7 +112,8 @@ def standalone(svg: str, width: int, theme: str = "light") -> str:
     head, _, rest = svg.partition(">")
     box = head.split('viewBox="')[1].split('"')[0]
     left, top, wide, high = (float(part) for part in box.split())
-    paper = f'<rect x="{left:g}" y="{top:g}" width="{wide:g}" height="{high:g}" fill="{COLOURS["paper"][theme == "dark"]}"/>'
+    fill = COLOURS["paper"][theme == "dark"]
+    paper = f'<rect x="{left:g}" y="{top:g}" width="{wide:g}" height="{high:g}" fill="{fill}"/>'
     return (f'{head} xmlns="http://www.w3.org/2000/svg" width="{width}" height="{round(width * high / wide)}">'
             f"<style>{style(theme)}</style>{paper}{rest}")
 
@@ -129,7 +136,7 @@ def world_map(world: World, values: Mapping[str, float | None], scale: Scale, la
               desc: str) -> Markup:
     """Return the map, each economy coloured by its value. labels: iso3 -> what pointing at it says."""
     lands = [tag("path", tag("title", labels.get(iso3, iso3)), d=path, data_c=iso3,
-                 class_=f"land {scale.class_of(values.get(iso3))}")
+                 class_=f"land {'dot ' if iso3 in world.dots else ''}{scale.class_of(values.get(iso3))}")
              for iso3, path in sorted(world.shapes.items(), key=lambda each: each[0] in world.dots)]
     return _svg(world.view_box, title, desc, "map", *lands, class_="chart map")
 
@@ -167,14 +174,18 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
 
 
 def points(line: Line, xs: Sequence[float], scale: Sequence[float]) -> str:
-    """Return a line as the d of a path; a year without a value breaks it. scale: bottom's y, pixels a unit, low."""
+    """Return a line as the d of a path; a year without a value breaks it, one alone is a dot.
+
+    scale: the bottom's y, pixels a unit, the value at the bottom.
+    """
     bottom, unit, low = scale
     found, pen = [], "M"
-    for x, value in zip(xs, line, strict=True):
+    for at, (x, value) in enumerate(zip(xs, line, strict=True)):
         if value is None:
             pen = "M"
             continue
-        found.append(f"{pen}{_g(x)} {_g(bottom - (value - low) * unit)}")
+        alone = pen == "M" and (at + 1 == len(line) or line[at + 1] is None)
+        found.append(f"{pen}{_g(x)} {_g(bottom - (value - low) * unit)}{'h0' if alone else ''}")
         pen = "L"
     return "".join(found)
 
@@ -191,21 +202,27 @@ def history(told: History, size: tuple[int, int] = HISTORY_SIZE) -> Markup:
     xs = [left + step * at for at in range(len(told.years))]
     scale = (bottom, unit, low)
     start = told.years.index(told.start) if told.start in told.years else None
-    drawn = [tag("path", d=points(line, xs, scale), class_="older") for line in told.older]
-    split = len(xs) if start is None else start
-    drawn.append(tag("path", d=points(told.line[:split], xs[:split], scale), class_="newest"))
+    drawn = [_line(points(line, xs, scale), "older", label, name)
+             for line, label, name in zip(told.older, told.labels, told.names, strict=False)]
+    split, own = len(xs) if start is None else start, (told.labels[-1], told.names[-1])
+    drawn.append(_line(points(told.line[:split], xs[:split], scale), "newest", *own))
     if start is not None:
         from_ = max(start - 1, 0)
-        drawn.append(tag("path", d=points(told.line[from_:], xs[from_:], scale), class_="newest ahead"))
+        drawn.append(_line(points(told.line[from_:], xs[from_:], scale), "newest ahead", *own))
     return _svg(f"0 0 {wide} {high}", told.title, told.desc, "history", *_future(told, xs, start, size),
                 *_grid(levels, scale, size), *_years(told.years, xs, size), *drawn, class_="chart history")
 
 
+def _line(d: str, kind: str, label: str, name: str) -> Markup:
+    """Return the line of an edition, which says its name when it is pointed at."""
+    return tag("path", tag("title", name), d=d, class_=kind, data_v=label)
+
+
 def _future(told: History, xs: Sequence[float], start: int | None, size: tuple[int, int]) -> list[Markup]:
-    """Return the shade over the forecast years, with its word."""
+    """Return the shade over the forecast years, from half a year before the first of them, with its word."""
     if start is None:
         return []
-    x, (wide, high) = xs[max(start - 1, 0)], size
+    x, (wide, high) = (xs[max(start - 1, 0)] + xs[start]) / 2, size
     above, right, below, _ = MARGINS
     return [tag("rect", x=_g(x), y=above, width=_g(wide - right - x), height=high - above - below, class_="future"),
             tag("text", told.forecast, x=_g(wide - right - 4), y=above + 14, class_="words end")]
@@ -251,8 +268,8 @@ def sparkline(line: Line, size: tuple[int, int] = (80, 20)) -> Markup:
 
 def bar(share: float) -> Markup:
     """Return a bar for a cell. share: -1 to 1 of its width; below 0 it has the colour of what falls."""
-    return tag("svg", tag("rect", width=_g(max(abs(share) * 100, 0.4)), height=8, class_="fill" if share >= 0 else "fall"),
-               viewBox="0 0 100 8", preserveAspectRatio="none", class_="bar", aria_hidden="true")
+    drawn = tag("rect", width=_g(max(abs(share) * 100, 0.4)), height=8, class_="fill" if share >= 0 else "fall")
+    return tag("svg", drawn, viewBox="0 0 100 8", preserveAspectRatio="none", class_="bar", aria_hidden="true")
 
 
 def bars(rows: Sequence[Bar], title: str, desc: str, wide: int = 960) -> Markup:

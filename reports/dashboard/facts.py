@@ -5,13 +5,12 @@ Nothing of it is worded or drawn yet. Money is in billion US dollars where a nam
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
 from history.asof import Edition, short_names
-from history.model import Vintage
 from pipeline.errors import UsageError
 from questions import Asked, _held, compare, picture
 from questions.revisions import REVISED, row_of
@@ -22,6 +21,7 @@ from reports.dashboard.series import Line, Series, lines_of, series_of
 from reports.publishers import citation, publisher
 from rules.cleaning import half_up
 from rules.indicators import MAIN
+from rules.picture import filled_year
 from targets import Row
 
 GROWTH = "NGDP_RPCH"
@@ -115,9 +115,10 @@ class Facts:
     label: "2025-10", or with its day where there are two printings. known: ISO day of the edition. age: in days, None
     where nobody says. own_years: each economy's figure is of its own latest year. year: the picture's, 0 for none.
     vintages: labels of the editions that have GDP, the oldest first, the picture's last. undrawn: older editions that
-    are left out. others: economies left out. inherited: economies whose figure an older edition said.
-    regions: rows of sql/queries/regions.sql. revised: how many figures of the year, and of all years, the edition
-    changed since `before`. least, region, most: the ranking's first state, as the report prints it.
+    are left out. names: iso3 -> name of every country, those without a figure too. others: economies left out.
+    inherited: economies whose figure an older edition said. regions: rows of sql/queries/regions.sql. revised: how many
+    figures of the year, and of all years, the edition changed since `before`. least, region, most: the ranking's first
+    state, as the report prints it.
     """
 
     made: date
@@ -138,6 +139,7 @@ class Facts:
     vintages: Sequence[str] = ()
     undrawn: int = 0
     economies: Sequence[Economy] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
     others: int = 0
     total: float = 0.0
     counted: int = 0
@@ -160,6 +162,11 @@ class Facts:
         return self.edition.vintage.dataset if self.edition else ""
 
     @property
+    def all_forecasts(self) -> bool:
+        """Whether each figure of the picture is a forecast."""
+        return 0 < self.counted == self.forecasts
+
+    @property
     def last_actual(self) -> int | None:
         """The newest year that is no forecast for any economy, None where nothing is told."""
         starts = [each.series.start for each in self.economies if each.series and each.series.start]
@@ -176,17 +183,23 @@ def gathered(asked: Asked, today: date | None = None) -> Facts:
         loaded = asked.query("loaded")
         return Facts(**common, figures=loaded[0]["figures"] if loaded else 0)
     shown, known = found[0], [_held.edition_of(row) for row in held if row["dataset"] == found[0]["dataset"]]
-    own = next(each for each in known if (each.vintage.label, each.vintage.updated) == (shown["label"], shown["updated"]))
+    own = next(each for each in known
+               if (each.vintage.label, each.vintage.updated) == (shown["label"], shown["updated"]))
     return _with_picture(asked, shown, own, known, common)
 
 
-def _with_picture(asked: Asked, shown: Row, edition: Edition, known: Sequence[Edition], common: dict[str, Any]) -> Facts:
+def _with_picture(asked: Asked, shown: Row, edition: Edition, known: Sequence[Edition],
+                  common: dict[str, Any]) -> Facts:
     """Return the facts of a database with a picture."""
     vintage, day = edition.vintage, common["made"]
-    year = picture.asked_year(asked, edition, shown["year"]) or shown["year"] or 0
-    lines = _Lines.of(asked, edition, known)
+    year = picture.asked_year(asked, edition, shown["year"]) or shown["year"] or filled_year(
+        picture.years_of(asked, edition))
     rows = _pictured(asked, edition, shown, year)
-    economies, others = _economies(asked, rows, lines)
+    places = {row["iso3"]: row for row in asked.query("countries")}
+    ranges = list(asked.target.rows("ranges", {"dataset": vintage.dataset, "indicator": MAIN}))
+    codes = _codes(rows, ranges, places)
+    lines = _Lines.of(asked, edition, known, ranges, set(codes[:MOST]))
+    economies = _economies(codes[:MOST], rows, places, lines)
     then, revisions = _revisions(asked, edition, known, year)
     by, age = publisher(vintage.dataset), age_of(edition.known, day)
     return Facts(
@@ -194,12 +207,13 @@ def _with_picture(asked: Asked, shown: Row, edition: Edition, known: Sequence[Ed
         citation=citation(vintage), channel=shown["channel"], known=edition.known, age=age,
         stale=is_stale(vintage.dataset, age), own_years=edition.own_years, year=year,
         forecasts=sum(row["Forecast"] == 1 for row in rows), years=lines.years, vintages=lines.labels,
-        undrawn=lines.undrawn, economies=economies, others=others,
+        undrawn=lines.undrawn, economies=economies, others=len(codes[MOST:]),
+        names={iso3: row["name"] for iso3, row in places.items()},
         total=sum(float(row["GDP_USD_billion"]) for row in rows), counted=len(rows),
         inherited=_inherited(asked, edition, year), regions=_regions(asked, edition, shown, year),
         revisions=[each for each in revisions if each.year == year], before=then,
         revised=(sum(each.year == year for each in revisions), len(revisions)),
-        comparisons=_comparisons(asked, vintage.dataset, [each.dataset for each in common["datasets"]]),
+        comparisons=_comparisons(asked, vintage.dataset, [each.dataset for each in common["datasets"]], places),
         scored=_scored(economies, year, lines.years), health=health_of(asked.workspace, shown["run_id"]),
         least=asked.options.min_gdp, region=_held.region(asked.options.region), most=asked.options.top)
 
@@ -246,11 +260,12 @@ class _Lines:
     growth: Mapping[str, Line]
 
     @classmethod
-    def of(cls, asked: Asked, edition: Edition, known: Sequence[Edition]) -> _Lines:
-        """Read GDP of every edition up to the picture's, and growth as the picture's has it."""
+    def of(cls, asked: Asked, edition: Edition, known: Sequence[Edition], ranges: Sequence[tuple[Any, ...]],
+           kept: Container[str]) -> _Lines:
+        """Read growth as the picture's edition has it, and arrange both. ranges: GDP; kept: the economies shown."""
         dataset, names = edition.vintage.dataset, short_names(known)
         spoken = [each.key for each in _held.spoken(asked, known, MAIN) if each.key <= edition.key] or [edition.key]
-        rows = list(asked.target.rows("ranges", {"dataset": dataset, "indicator": MAIN}))
+        rows = [row for row in ranges if row[0] in kept]
         counts = dict.fromkeys(spoken, 0)
         for row in rows:
             counts[row[2]] = counts.get(row[2], 0) + 1
@@ -276,8 +291,8 @@ def _drawn(spoken: Sequence[str], counts: Mapping[str, int]) -> list[str]:
 
 def _where(edition: Edition, shown: Row, year: int) -> dict[str, Any]:
     own = year == shown["year"]
-    return {"dataset": edition.vintage.dataset, "vintage": edition.key, "own": edition.own_years, "picture": own,
-            "year": None if own else year, "region": None}
+    return {"dataset": edition.vintage.dataset, "vintage": edition.key, "own": int(edition.own_years),
+            "picture": int(own), "year": None if own else year, "region": None}
 
 
 def _pictured(asked: Asked, edition: Edition, shown: Row, year: int) -> list[Row]:
@@ -292,25 +307,30 @@ def _regions(asked: Asked, edition: Edition, shown: Row, year: int) -> list[Row]
             for row in rows]
 
 
-def _economies(asked: Asked, rows: Sequence[Row], lines: _Lines) -> tuple[list[Economy], int]:
-    """Return the economies of the page, those of the picture first, and how many there is no place for."""
+def _codes(rows: Sequence[Row], ranges: Sequence[tuple[Any, ...]], places: Mapping[str, Row]) -> list[str]:
+    """Return every economy: those of the picture by size, then those that have figures of other years, by name."""
+    pictured = [row["ISO3"] for row in rows]
+    rest = {row[0] for row in ranges if row[0] in places} - set(pictured)
+    return [*pictured, *sorted(rest, key=lambda iso3: str(places[iso3]["name"]))]
+
+
+def _economies(codes: Sequence[str], rows: Sequence[Row], places: Mapping[str, Row], lines: _Lines) -> list[Economy]:
+    """Return the economies of the page; one that only later editions speak for is none."""
     pictured = {row["ISO3"]: row for row in rows}
-    places = {row["iso3"]: row for row in asked.query("countries")}
-    rest = sorted((iso3 for iso3 in lines.gdp.keys() - pictured.keys() if iso3 in places),
-                  key=lambda iso3: str(places[iso3]["name"]))
-    codes = [*pictured, *rest]
-    return [_economy(iso3, pictured.get(iso3), places.get(iso3, {}), lines) for iso3 in codes[:MOST]], len(codes[MOST:])
+    return [_economy(iso3, pictured.get(iso3), places.get(iso3, {}), lines) for iso3 in codes
+            if iso3 in pictured or iso3 in lines.gdp]
 
 
 def _economy(iso3: str, row: Row | None, place: Mapping[str, Any], lines: _Lines) -> Economy:
-    beside = {"line": lines.growth.get(iso3, []), "series": lines.gdp.get(iso3)}
+    line, series = lines.growth.get(iso3, []), lines.gdp.get(iso3)
     if row is None:
-        return Economy(iso3, place["name"], place["region"], place["subregion"], **beside)
+        return Economy(iso3, place["name"], place["region"], place["subregion"], line=line, series=series)
     return Economy(
         iso3, row["Country"], row["Region"], row["Subregion"], gdp=float(row["GDP_USD_billion"]),
         rounded=str(half_up(row["GDP_USD_billion"])), year=row["Year"],
         forecast=None if row["Forecast"] is None else bool(row["Forecast"]), growth=row["Growth_percent"],
-        head=row["GDP_per_head_USD"], people=row["Population_million"], inflation=row["Inflation_percent"], **beside)
+        head=row["GDP_per_head_USD"], people=row["Population_million"], inflation=row["Inflation_percent"],
+        line=line, series=series)
 
 
 def _inherited(asked: Asked, edition: Edition, year: int) -> list[str]:
@@ -346,12 +366,12 @@ def _revisions(asked: Asked, edition: Edition, known: Sequence[Edition], year: i
     return short_names(known)[then.key], sorted(found, key=lambda each: (-abs(each.change), each.iso3, each.year))
 
 
-def _comparisons(asked: Asked, dataset: str, datasets: Sequence[str]) -> list[Comparison]:
+def _comparisons(asked: Asked, dataset: str, datasets: Sequence[str],
+                 places: Mapping[str, Row]) -> list[Comparison]:
     """Return the picture's dataset against each other one that has a year of GDP in common with it."""
     others = [name for name in datasets if name != dataset]
     every = {name: compare.figures(asked, name, MAIN, None) for name in ([dataset, *others] if others else [])}
-    found = []
-    places = {row["iso3"]: row["name"] for row in asked.query("countries")} if others else {}
+    found, names = [], {iso3: row["name"] for iso3, row in places.items()}
     for other in others:
         two = {name: every[name] for name in (dataset, other)}
         try:
@@ -359,17 +379,10 @@ def _comparisons(asked: Asked, dataset: str, datasets: Sequence[str]) -> list[Co
         except UsageError:
             continue
         at = {name: {key: each for key, each in of.items() if key[1] == year} for name, of in two.items()}
-        rows = compare.disagreements(at, places, compare.LEVEL, rate=False)
+        rows = compare.disagreements(at, names, compare.LEVEL, rate=False)
         counts = {name: sum(row["Verdict"] == name for row in rows)
                   for name in (compare.EQUAL, compare.AGREE, compare.DIFFER)}
         listed = [Disagreement(row["ISO3"], row["Country"], year, row[dataset], row[other], row[f"{other}_percent"])
                   for row in rows if row["Verdict"] == compare.DIFFER]
         found.append(Comparison(other, publisher(other).work, year, listed, counts))
     return found
-
-
-def label_of(vintage: Vintage) -> str:
-    """Return the label of a vintage as its publisher's readers know it, "October 2025"."""
-    from pipeline import staging
-
-    return staging.described(vintage).removeprefix(f"{vintage.dataset} ")

@@ -17,8 +17,8 @@ class Health:
     """A run as its manifests tell it; `known` is False where the workspace keeps none of it.
 
     gates: how many there are. accepted: those let through by hand. fallbacks: "name: why" of each source that did not
-    answer before the one that was taken. aside: reason -> rows set aside. fetched: when the source answered. seconds: of
-    the stages before the report.
+    answer before the one that was taken. aside: reason -> rows set aside. fetched: when the source answered. seconds:
+    of the stages before the report.
     """
 
     run_id: str = ""

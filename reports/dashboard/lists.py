@@ -27,14 +27,18 @@ def market(facts: Facts, words: Words) -> Markup:
     columns = [Column(words(f"screen.{name}"), name not in ("country",)) for name in (
         "rank", "country", "score", "gdp", "growth_column", "steady_column", "risk_column")]
     names = {each.iso3: name_of(each, words) for each in facts.economies}
-    rows = [_screen_row(rank, names[row.iso3], row, value, words) for rank, (row, value) in enumerate(listed[:FIRST], 1)]
-    said = words("screen.shown", n=words.number(len(rows)), count=words.number(len(listed))) if rows else words("screen.nobody")
+    rows = [_screen_row(rank, names[row.iso3], row, value, words)
+            for rank, (row, value) in enumerate(listed[:FIRST], 1)]
+    said = words("screen.nobody")
+    if rows:
+        said = words("screen.shown", n=words.number(len(rows)), count=words.number(len(listed)))
     return part(
         "screen", words("screen.title"), tag("p", words("screen.lead")), _lacks(facts, usable, words),
         tag("div", tag("fieldset", tag("legend", words("screen.weights")), [_weight(name, facts, words, name in usable)
                                                                             for name in MEASURES], class_="weights"),
             tag("p", tag("label", words("screen.least"), " ", tag("select", least_options(facts.least, words),
-                                                                   id="screen-least")), " ",
+                                                                   id="screen-least",
+                                                                  autocomplete="off")), " ",
                 tag("button", words("screen.reset"), type="button", id="screen-reset")),
             class_="scripted", hidden=True),
         tag("p", said, id="screen-count", aria_live="polite"),
@@ -46,22 +50,23 @@ def market(facts: Facts, words: Words) -> Markup:
 
 def _screen_row(rank: int, name: str, row: Scored, value: float, words: Words) -> Markup:
     numbers = [words.number(row.measures[each], 2) for each in MEASURES]
-    return tag("tr", cells(str(rank), name, words.number(value, 1), *numbers, numbers=(0, 2, 3, 4, 5, 6), head=1),
-               data_c=row.iso3)
+    first, after = cells(str(rank), name, numbers=(0,), head=1), cells(*numbers, numbers=range(len(numbers)))
+    return tag("tr", first, tag("td", words.number(value, 1), class_="n score"), after, data_c=row.iso3)
 
 
 def _weight(name: str, facts: Facts, words: Words, usable: bool) -> Markup:
     label = f"weight-{name}"
     return tag("div", tag("label", words(f"screen.{name}"), for_=label),
                tag("input", type="range", id=label, min=0, max=100, step=5, value=WEIGHTS[name], disabled=not usable,
-                   aria_describedby=f"{label}-note"),
+                   autocomplete="off", aria_describedby=f"{label}-note"),
                tag("output", str(WEIGHTS[name]), id=f"{label}-out", for_=label),
                tag("small", words(f"screen.{name}_note", year=facts.year), id=f"{label}-note"))
 
 
 def _lacks(facts: Facts, usable: Sequence[str], words: Words) -> list[Markup]:
     """Return what the screen cannot weigh."""
-    found = [f"screen.lacks_{name}" for name in ("growth", "risk") if name not in usable]
+    lacking = ["growth"] * ("growth" not in usable) + ["risk"] * ("risk" not in usable and not facts.undrawn)
+    found = [f"screen.lacks_{name}" for name in lacking] + ["screen.alone"] * (len(facts.scored) == 1)
     return [tag("p", words(name), class_="note") for name in found]
 
 
@@ -153,9 +158,10 @@ def health(facts: Facts, words: Words) -> Markup:
     else:
         run = tag("p", words("health.unknown", run=told.run_id or words.number(None)))
     names = ("dataset", "newest", "age", "editions", "fresh")
-    rows = [tag("tr", cells(each.dataset, words.edition(each.label), words.number(each.age), words.number(each.editions),
-                            words("health.unsaid" if each.age is None else "health.no" if each.stale else "health.yes"),
-                            numbers=(2, 3), head=0)) for each in facts.datasets]
+    rows = [tag("tr", cells(
+        each.dataset, words.edition(each.label), words.number(each.age), words.number(each.editions),
+        words("health.unsaid" if each.age is None else "health.no" if each.stale else "health.yes"),
+        numbers=(2, 3), head=0)) for each in facts.datasets]
     held = table([Column(words(f"health.{name}"), name in ("age", "editions")) for name in names], rows,
                  words("health.datasets"))
     return part("health", words("health.title"), tag("p", words("health.lead")), run, held if rows else "")
@@ -191,7 +197,9 @@ def _time(iso: str, words: Words) -> str:
 
 def foot(facts: Facts, words: Words, outlines: World) -> Markup:
     """Return whose the figures and the outlines are, and what made the page."""
-    by = words("foot.figures", citation=facts.citation) if facts.publisher else words("foot.user", dataset=facts.dataset)
+    by = words("foot.figures", citation=facts.citation)
+    if not facts.publisher:
+        by = words("foot.user", dataset=facts.dataset)
     figures = [tag("p", by)] if facts.edition else []
     source = [tag("p", words("foot.map", source=outlines.source))] if outlines.source else []
     return tag("footer", figures, source,

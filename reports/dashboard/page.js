@@ -65,11 +65,11 @@
     return made;
   }
 
-  // A row: [text, kind] a cell, where kind is "n" for a number and "h" for the cell that names the row.
+  // A row: [text, kind] a cell, where kind is the cell's class, or "h" for the cell that names the row.
   function row(code, cells) {
     const made = element("tr", code ? { "data-c": code } : {});
     for (const [text, kind] of cells) {
-      const cell = element(kind === "h" ? "th" : "td", kind === "h" ? { scope: "row" } : kind === "n" ? { class: "n" } : {});
+      const cell = element(kind === "h" ? "th" : "td", kind === "h" ? { scope: "row" } : kind ? { class: kind } : {});
       cell.textContent = text;
       made.append(cell);
     }
@@ -97,6 +97,7 @@
   const lands = [...document.querySelectorAll("#map .land")];
   const yearInput = $("map-year");
   const scaleNames = { gdp: "q", growth: "d" };
+  const CLASSES = ["none", ...Object.values(scaleNames).flatMap((name) => [0, 1, 2, 3, 4, 5, 6].map((n) => name + n))];
 
   // GDP of a dataset whose economies have years of their own is, in the picture's year, that of the picture.
   function valueOf(each, measure, year) {
@@ -117,20 +118,21 @@
     const measure = document.querySelector('input[name="map-measure"]:checked').value;
     const words = texts.map[measure];
     let counted = 0;
-    let ahead = false;
+    let ahead = 0;
     for (const each of data.economies) {
       if (valueOf(each, measure, year) !== null) {
         counted += 1;
-        ahead = ahead || isForecast(each, year);
+        ahead += isForecast(each, year) ? 1 : 0;
       }
     }
     for (const land of lands) {
       const each = byCode.get(land.dataset.c);
       const value = each ? valueOf(each, measure, year) : null;
-      land.setAttribute("class", "land " + classOf(value, measure) + (land.dataset.c === chosen ? " chosen" : ""));
+      land.classList.remove(...CLASSES);
+      land.classList.add(classOf(value, measure));
       if (each) land.querySelector("title").textContent = told(each, measure, year, value);
     }
-    const title = say(ahead ? "map.of_forecast" : "map.of", { measure: words, year });
+    const title = say(!ahead ? "map.of" : ahead < counted ? "map.of_some" : "map.of_forecast", { measure: words, year });
     $("map-year-out").textContent = year;
     $("map-caption").textContent = title;
     $("map-title").textContent = title;
@@ -183,9 +185,9 @@
   function saveRanking() {
     const heads = ["rank", "iso3", "country", "region", "subregion", "year", "gdp_usd_billion", "growth_percent",
       "gdp_per_head_usd", "population_million", "inflation_percent"];
-    const place = data.years.indexOf(data.year);
     download(texts.ranking.file, [heads, ...listed.map((line) => {
       const each = byCode.get(line.dataset.c);
+      const place = data.years.indexOf(each.y);
       const growth = place < 0 ? null : each.growth[place];
       return [rankRows.indexOf(line) + 1, each.c, each.n, data.regions[each.r], each.s, each.y, each.g, growth,
         each.head, each.people, each.inflation];
@@ -225,7 +227,8 @@
     let path = "";
     for (let at = from; at < to; at += 1) {
       if (line[at] === null || line[at] === undefined) { pen = "M"; continue; }
-      path += pen + x(at).toFixed(1) + " " + y(line[at]).toFixed(1);
+      const alone = pen === "M" && (at + 1 === to || line[at + 1] === null || line[at + 1] === undefined);
+      path += pen + x(at).toFixed(1) + " " + y(line[at]).toFixed(1) + (alone ? "h0" : ""); // a year alone is a dot
       pen = "L";
     }
     return path;
@@ -255,7 +258,7 @@
     svg.append(drawn("title", { id: "history-title" }, title), drawn("desc", { id: "history-desc" }, say("country.desc", {
       name: each.n, first: years.length ? years[0] : "", last: years.length ? years[years.length - 1] : "", n: lines.length })));
     if (start >= 0) {
-      const at = x(Math.max(start - 1, 0));
+      const at = (x(Math.max(start - 1, 0)) + x(start)) / 2; // half a year before the first forecast
       svg.append(drawn("rect", { x: at.toFixed(1), y: above, width: (wide - right - at).toFixed(1),
         height: high - above - below, class: "future" }));
       svg.append(drawn("text", { x: wide - right - 4, y: above + 14, class: "words end" }, texts.country.forecast));
@@ -269,10 +272,15 @@
     years.forEach((year, at) => {
       if (year % every === 0) svg.append(drawn("text", { x: x(at).toFixed(1), y: high - 8, class: "words middle" }, year));
     });
-    for (const line of lines) svg.append(drawn("path", { d: pathOf(line, x, y, 0, years.length), class: "older" }));
+    const addLine = (path, kind, at) => {
+      const made = drawn("path", { d: path, class: kind, "data-v": data.vintages[at] });
+      made.append(drawn("title", {}, data.editions[at]));
+      svg.append(made);
+    };
+    lines.forEach((line, at) => addLine(pathOf(line, x, y, 0, years.length), "older", at));
     const split = start < 0 ? years.length : start;
-    svg.append(drawn("path", { d: pathOf(now, x, y, 0, split), class: "newest" }));
-    if (start >= 0) svg.append(drawn("path", { d: pathOf(now, x, y, Math.max(start - 1, 0), years.length), class: "newest ahead" }));
+    addLine(pathOf(now, x, y, 0, split), "newest", lines.length);
+    if (start >= 0) addLine(pathOf(now, x, y, Math.max(start - 1, 0), years.length), "newest ahead", lines.length);
     const guide = drawn("line", { y1: above, y2: high - below, class: "axis", visibility: "hidden" });
     svg.append(guide);
     svg.addEventListener("pointermove", (event) => {
@@ -302,7 +310,7 @@
   }
 
   function drawFacts(each) {
-    const place = data.years.indexOf(data.year);
+    const place = data.years.indexOf(each.y || data.year);
     const none = texts.format.none;
     const figures = {
       gdp: money(each.g), growth: percent(place < 0 ? null : each.growth[place], 1, true),
@@ -367,7 +375,7 @@
     const [rows, lacking] = screened();
     const shown = rows.slice(0, data.first);
     $("screen-table").tBodies[0].replaceChildren(...shown.map(([each, value], at) => row(each.c, [
-      [String(at + 1), "n"], [each.n, "h"], [number(value, 1), "n"], ...each.m.map((measure) => [number(measure, 2), "n"])])));
+      [String(at + 1), "n"], [each.n, "h"], [number(value, 1), "n score"], ...each.m.map((measure) => [number(measure, 2), "n"])])));
     $("screen-count").textContent = shown.length
       ? say("screen.shown", { n: number(shown.length), count: number(rows.length) }) : texts.screen.nobody;
     $("screen-unscored").textContent = lacking.length
@@ -407,8 +415,9 @@
     $("warning").hidden = false;
   }
 
-  function on(id, events, act) {
-    for (const event of events.split(" ")) $(id).addEventListener(event, act);
+  // A page that lacks figures lacks parts: what is not there has nothing to listen to.
+  function on(id, event, act) {
+    if ($(id)) $(id).addEventListener(event, act);
   }
 
   for (const each of document.querySelectorAll(".scripted")) each.hidden = false;
@@ -419,7 +428,7 @@
   warnOfAge();
   on("map-year", "input", drawMap);
   for (const each of document.querySelectorAll('input[name="map-measure"]')) each.addEventListener("change", drawMap);
-  $("map").addEventListener("click", (event) => {
+  on("map", "click", (event) => {
     const land = event.target.closest(".land");
     if (land) choose(land.dataset.c, true);
   });
@@ -432,11 +441,11 @@
     const line = event.target.closest("tbody tr");
     if (line) choose(line.dataset.c, true);
   });
-  showRanking();
+  if ($("rank-table")) showRanking();
   on("country", "change", () => choose(chooser.value, false));
   on("country-span", "change", drawHistory);
   if (chooser) choose(chosen, false);
-  window.addEventListener("resize", drawHistory);
+  if (chooser) window.addEventListener("resize", drawHistory);
   for (const name of MEASURES) on("weight-" + name, "input", drawScreen);
   on("screen-least", "change", drawScreen);
   on("screen-reset", "click", () => {

@@ -4,7 +4,8 @@ Its Content-Security-Policy allows the one style and the one script by their sha
 style or an event of its own. The data stands once, as JSON in #data, where no browser runs it:
 
     v 1 · dataset, vintage, label, published, updated, channel, made, year, own_years, age_days, stale, stale_after
-    years [first..last] · regions, vintages (labels, the oldest first, the picture's last) · weights, least
+    years [first..last] · regions, vintages (labels, the oldest first, the picture's last), editions (the same in words)
+    weights, least · first, short, named: rows and names that are shown
     economies, the largest first: c iso3, n name, r place among regions, s subregion, g GDP of the picture as published,
         y its year, f 1 forecast, gdp and growth a value a year, head, people, inflation, from first forecast year,
         steps of each older edition [place of the year, value, …] where it differs from the edition after it,
@@ -22,7 +23,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from reports.dashboard import charts, lists, sections
+from reports.dashboard import charts, lists, sections, views
 from reports.dashboard.facts import STALE_AFTER, Economy, Facts
 from reports.dashboard.markup import Markup, joined, tag
 from reports.dashboard.screen import MEASURES, WEIGHTS, Scored
@@ -48,9 +49,15 @@ def page(facts: Facts, words: Words, world: World) -> str:
     if facts.edition is None:
         body = joined([*top, tag("main", sections.empty(facts, words), id="figures")])
         return document(words("head.empty_page"), joined([body, lists.foot(facts, words, world)]), words)
-    parts = [sections.cards(facts, words), sections.world(facts, words, world), sections.ranking(facts, words),
-             sections.regions(facts, words), sections.country(facts, words), lists.market(facts, words),
-             lists.revisions(facts, words), lists.sources(facts, words), lists.health(facts, words)]
+    end = [lists.sources(facts, words), lists.health(facts, words)]
+    if not facts.counted:
+        parts = [sections.empty(facts, words), views.country(facts, words), *end]
+        body = joined([*top, tag("main", parts, id="figures"), lists.foot(facts, words, world)])
+        return document(words("head.empty_page"), body, words, data(facts, words))
+    top.append(sections.contents(words))
+    parts = [sections.cards(facts, words), views.world(facts, words, world), views.ranking(facts, words),
+             views.regions(facts, words), views.country(facts, words), lists.market(facts, words),
+             lists.revisions(facts, words), *end]
     title = words("head.page", year=facts.year, work=facts.work or facts.dataset, edition=words.edition(facts.label))
     body = joined([*top, tag("main", parts, id="figures"), lists.foot(facts, words, world)])
     return document(title, body, words, data(facts, words))
@@ -72,7 +79,8 @@ def document(title: str, body: Markup, words: Words, content: Mapping[str, Any] 
     skip = tag("a", words("head.skip"), href="#figures", class_="skip")
     tail = [tag("script", Markup(as_json(content)), type="application/json", id="data"),
             tag("script", Markup(script))] if content is not None else []
-    return "<!doctype html>\n" + tag("html", tag("head", head), tag("body", skip, body, tail), lang=words.language) + "\n"
+    whole = tag("html", tag("head", head), tag("body", skip, body, tail), lang=words.language)
+    return f"<!doctype html>\n{whole}\n"
 
 
 def digest(text: str) -> str:
@@ -114,9 +122,10 @@ def data(facts: Facts, words: Words) -> dict[str, Any]:
         "made": facts.made.isoformat(), "year": facts.year, "own_years": facts.own_years, "age_days": facts.age,
         "stale": facts.stale, "stale_after": STALE_AFTER.get(facts.dataset), "last_actual_year": facts.last_actual,
         "years": list(facts.years), "regions": regions, "vintages": list(facts.vintages),
+        "editions": [words.edition(label) for label in facts.vintages],
         "economies": [_economy(each, regions, scored.get(each.iso3), words) for each in facts.economies],
         "weights": [WEIGHTS[name] for name in MEASURES], "least": facts.least, "first": lists.FIRST,
-        "short": sections.SHORT, "named": sections.NAMED,
+        "short": views.SHORT, "named": sections.NAMED,
         "breaks": {name: list(scale.breaks) for name, scale in charts.SCALES.items()},
         "texts": {name: words.table[name] for name in SCRIPTED}}
 
@@ -168,7 +177,7 @@ def _of_report(table: Table, measure: str, words: Words) -> Markup:
     most = max(float(row[measure]) for row in table.rows) or 1.0
     heads: list[sections.Column] = []
     for name, head in columns.items():
-        heads += [sections.Column(head, name in right), *([sections.Column(words("ranking.bar"))] if name == measure else [])]
+        heads += [sections.Column(head, name in right), *([sections.Column(words("ranking.bar"))] * (name == measure))]
     rows = []
     for row in table.rows:
         found: list[Markup] = []

@@ -109,7 +109,8 @@ def score(row: Scored, weights: Mapping[str, float], names: Sequence[str]) -> fl
     return 100 * value / total if total else 0.0
 
 
-def ranked(rows: Sequence[Scored], weights: Mapping[str, float] = WEIGHTS, least: float = 0.0) -> list[tuple[Scored, float]]:
+def ranked(rows: Sequence[Scored], weights: Mapping[str, float] = WEIGHTS,
+           least: float = 0.0) -> list[tuple[Scored, float]]:
     """Return the economies of a size and more with their scores, the best first, then by size and code.
 
     least: the smallest GDP, in billion US dollars.

@@ -5,6 +5,7 @@ Pure: rows of sql/queries/ranges.sql go in, lists aligned with the years come ou
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -54,7 +55,6 @@ def series_of(rows: Iterable[Range], vintages: Sequence[str], years: Sequence[in
 
 def _series(rows: Sequence[Range], vintages: Sequence[str], places: dict[int, int]) -> Series:
     """Return the series of one economy's ranges, in the order of year and vintage."""
-    at = {vintage: number for number, vintage in enumerate(vintages)}
     last, own = vintages[-1], len(vintages) - 1
     line: Line = [None] * len(places)
     held: defaultdict[int, Line] = defaultdict(lambda: [None] * len(vintages))
@@ -63,8 +63,8 @@ def _series(rows: Sequence[Range], vintages: Sequence[str], places: dict[int, in
         if begin > last:
             continue
         value = round(value, PLACES)
-        first = at[begin] if begin in at else sum(vintage < begin for vintage in vintages)
-        stop = sum(vintage < end for vintage in vintages) if end is not None and end <= last else own + 1
+        first = bisect_left(vintages, begin)
+        stop = own + 1 if end is None else bisect_left(vintages, end)
         held[places[year]][first:stop] = [value] * (stop - first)
         if stop > own:
             line[places[year]] = value

@@ -51,8 +51,10 @@ class Words:
         """Return a number rounded half up on its decimals, with this language's marks; "–" for none."""
         if value is None:
             return str(self._format["none"])
-        text = f"{half_up(value if isinstance(value, str) else repr(float(value)), places):{'+' if sign else ''},.{places}f}"
-        return text.translate(str.maketrans({",": self._format["thousands"], ".": self._format["decimal"], "-": "−"}))
+        exact = half_up(value if isinstance(value, str) else repr(float(value)), places)
+        text = f"{exact:{'+' if sign else ''},.{places}f}"
+        marks = {",": self._format["thousands"], ".": self._format["decimal"], "-": "−"}
+        return "".join(marks.get(sign_, sign_) for sign_ in text)
 
     def money(self, billions: float) -> str:
         """Return billions of US dollars in the unit that a headline has."""
