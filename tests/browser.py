@@ -118,24 +118,25 @@ def focused_in_turn(page: Page, most: int = 400) -> list[str]:
     As `tag#id[name]`; " unseen" follows where focus draws no outline, border or shadow other than without it.
     """
     page.evaluate("() => { document.activeElement.blur(); window.scrollTo(0, 0); }")
-    turn: list[str] = []
+    turn: dict[int, str] = {}  # place among the elements -> name
     for _ in range(most):
         page.keyboard.press("Tab")
-        name = page.evaluate(_FOCUS)
-        if name is None or (turn and name == turn[0]):
+        place, name = page.evaluate(_FOCUS)
+        if place in turn or not name:
             break
-        turn.append(name)
-    return turn
+        turn[place] = name
+    return list(turn.values())
 
 
 _FOCUS = """() => {
   const at = document.activeElement;
-  if (!at || at === document.body || at === document.documentElement) return null;
+  if (!at || at === document.body || at === document.documentElement) return [-1, ""];
+  const place = [...document.querySelectorAll("*")].indexOf(at);
   const name = at.tagName.toLowerCase() + (at.id ? "#" + at.id : "") + (at.name ? `[${at.name}]` : "")
              + (at.dataset && at.dataset.c ? `(${at.dataset.c})` : "");
   const s = getComputedStyle(at);
   const outlined = s.outlineStyle !== "none" && parseFloat(s.outlineWidth) >= 1;
-  return outlined || s.boxShadow !== "none" ? name : name + " unseen";
+  return [place, outlined || s.boxShadow !== "none" ? name : name + " unseen"];
 }"""
 
 

@@ -30,7 +30,7 @@ RANKED = "#rank-table tbody tr:not([hidden])"
 # One step in the page for a whole table: a question a cell takes a hundred times as long.
 CELLS = "rows => rows.map(row => [row.dataset.c, ...[...row.cells].map(cell => cell.textContent.trim())])"
 Measures = dict[str, list[float | None]]  # iso3 -> size, growth, swing, revision
-LANDS = """lands => lands.map(land => [land.dataset.c, land.getAttribute("class").split(" ")[1],
+LANDS = """lands => lands.map(land => [land.dataset.c, land.getAttribute("class").match(/none|\\b[qd]\\d/)[0],
                                       land.querySelector("title").textContent, getComputedStyle(land).fill])"""
 
 
@@ -258,6 +258,8 @@ def test_every_editions_line_is_drawn_behind_the_newest(page: Shown, ten: Path, 
     *older, newest = editions(ten, iso3).values()
     zero, unit = axis(page)
     lines = drawn(page, "older")
+    labels = page.page.eval_on_selector_all("#history path", "each => each.map(path => path.dataset.v)")
+    assert labels == [*editions(ten, iso3), labels[-1]]  # the newest's forecast is a path of its own
     assert len(lines) == len(older) == 9
     solid, ahead = drawn(page, "newest")
     for points, values in [*zip(lines, older, strict=True), ([*solid, *ahead[1:]], newest)]:
