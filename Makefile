@@ -18,8 +18,10 @@ DEV  = $(VENV)/.installed-dev
 EXPLORE = $(VENV)/.installed-explore
 PINS = pyproject.toml constraints.txt
 AIRFLOW = .venv-airflow
+AXE     = axe-core@4.14.1
 
-.PHONY: help run explore test test-full chaos lint bench bench-usual airflow-env airflow-pins constraints screenshot clean
+.PHONY: help run explore test test-full chaos lint bench bench-usual airflow-env airflow-pins axe constraints screenshot \
+	clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1 ## /p' Makefile | awk -F ' ## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -58,6 +60,8 @@ screenshot: $(DEV) ## make docs/world-economies.png again (needs Chromium)
 
 airflow-env: $(AIRFLOW)/.installed ## Airflow in an environment of its own, for the tests of dags/
 
+axe: .axe/.installed ## axe-core from npm into .axe, for the tests of the page in a browser
+
 # By the oldest Python that is supported: the newest versions for a later one may refuse it.
 constraints: ## pin the newest versions that fit together in constraints.txt (with Python 3.11)
 	@$(MAKE) --no-print-directory environment VENV="$(VENV)-newest"
@@ -78,7 +82,7 @@ airflow-pins: ## pin the newest Airflow that dags/requirements.txt allows in dag
 	@touch "$(AIRFLOW)/.installed"
 
 clean: ## remove the environment and what tools leave; results, the database and the log stay
-	rm -rf "$(VENV)" "$(VENV)-newest" .venv-bench $(AIRFLOW) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf "$(VENV)" "$(VENV)-newest" .venv-bench $(AIRFLOW) .axe build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- the environment: made when it is missing, installed when pyproject.toml or constraints.txt changes ---------------
@@ -121,4 +125,10 @@ $(AIRFLOW)/.installed: dags/requirements.txt dags/constraints.txt
 	@$(MAKE) --no-print-directory environment VENV="$(AIRFLOW)"
 	@echo "installing Airflow into $(AIRFLOW) (once) …" >&2
 	@"$(AIRFLOW)/bin/python" -m pip install --quiet --disable-pip-version-check -c dags/constraints.txt -r dags/requirements.txt
+	@touch $@
+
+# The version is here alone, so that the tests of the page need no package.json: nothing else comes from npm.
+.axe/.installed: Makefile
+	@mkdir -p .axe
+	@npm install --prefix .axe --no-save --no-audit --no-fund --ignore-scripts --loglevel=error $(AXE)
 	@touch $@

@@ -19,11 +19,15 @@ from reports.dashboard import facts as facts_module
 from reports.dashboard import page
 from reports.dashboard.facts import Facts
 from reports.dashboard.health import Health
+from reports.dashboard.screen import MEASURES
+from reports.dashboard.series import Series
 from reports.dashboard.words import Words
+from reports.tables import Report, Table
 from tests.dashboards import Read, facts_of, lines_of, page_of
 from tests.history_db import GDP, Database, batch, gdp, key, publish
 from tests.project import PROJECT, run, sql
 
+REASONS = {f"health.{name}" for name in ("aggregate", "exact duplicate", "not asked for", "no value", "superseded")}
 HOSTILE = '<script>alert("1")</script> & \'Co\' </style>{n}'
 
 
@@ -72,7 +76,8 @@ def test_headlines(bundle: Path, read: Read) -> None:
                          "JOIN fact_gdp AS f ON f.iso3 = p.ISO3 AND f.year = p.Year "
                          "WHERE f.indicator = 'NGDP_RPCH' AND f.to_vintage IS NULL")[0][0]
     assert cards["Real growth"][0] == f"+{growth:.1f} %"
-    assert "World Economic Outlook Database, October 2025, 109 days old" in read.text('//section[@id="cards"]/p')
+    assert read.text('//section[@id="cards"]/p') == (
+        "Source: International Monetary Fund, World Economic Outlook Database, October 2025, 109 days old.")
 
 
 def test_the_regions_means(bundle: Path, read: Read) -> None:
@@ -398,16 +403,51 @@ def test_the_script_has_no_words_of_its_own() -> None:
     assert [each for each in literals if re.match(r"[A-Z][a-z]+( |$)", each) or each.count(" ") > 3] == []
 
 
-def test_the_texts_are_all_used() -> None:
-    code = "".join(path.read_text(encoding="utf-8") for path in (PROJECT / "reports" / "dashboard").glob("*.*"))
-    by_name = re.compile(r'"(?:\w+)\.\{name\}|f"(\w+)\.')
-    assert by_name.search(code)
-    table = Words.load().table
-    for section in ("head", "warning", "empty", "cards", "foot", "picture"):
-        for name in table[section]:
-            whole = f"{section}.{name.removesuffix('_one')}"
-            assert whole in code or re.search(rf"{section}\.{name.partition('_')[0]}_\{{name\}}", code) or (
-                section == "head" and name.startswith("age")), whole
+class Recording(Words):
+    """The texts, and which of them were asked for."""
+
+    def __init__(self, table: Mapping[str, Any]) -> None:
+        super().__init__(table)
+        self.asked: set[str] = set()
+
+    def __call__(self, place: str, /, **values: object) -> str:
+        section, _, name = place.partition(".")
+        one = f"{name}_one" if values.get("n") in (1, "1") and f"{name}_one" in self.table[section] else name
+        self.asked.add(f"{section}.{one}")
+        return super().__call__(place, **values)
+
+
+def test_every_text_is_used(bundled: Facts, told: Facts, tmp_path: Path) -> None:
+    words = Recording(Words.load().table)
+    few = bundled.regions[:1]
+    one = replace(bundled, economies=bundled.economies[:1], scored=bundled.scored[:1], counted=1)
+    plain = replace(bundled.economies[0], iso3="ZZZ", forecast=None, series=Series([1.0] * len(bundled.years)))
+    alone = replace(bundled.scored[0], measures=dict.fromkeys(MEASURES), shares=dict.fromkeys(MEASURES))
+    health = Health("r", True, accepted=["world"], fallbacks=["imf: no"], quarantined=1)
+    apart = facts_module.Comparison("b", "B", 2020, [], {"equal": 1, "agree": 2, "differ": 0})
+    disagreement = facts_module.Disagreement("USA", "United States", 2020, 1.0, 2.0, 100.0)
+    Database(tmp_path)
+    for each in (
+            bundled, told, facts_of(tmp_path), replace(facts_of(tmp_path), figures=2), replace(bundled, counted=0),
+            replace(bundled, age=None, own_years=True, forecasts=0), replace(bundled, age=0, forecasts=3, undrawn=1),
+            replace(bundled, age=1, publisher="", inherited=["USA"], channel="imf", undrawn=2, others=2),
+            replace(one, regions=[dict(few[0], Counted=1)], before="", vintages=bundled.vintages[-1:], revisions=[]),
+            replace(one, economies=[plain], scored=[alone], vintages=bundled.vintages[-1:], forecasts=0),
+            replace(bundled, regions=[dict(few[0], Counted=2)], inherited=["USA", "FRA"], stale=False, health=health),
+            replace(bundled, revisions=[], revised=(0, 3), health=Health("r", False)),
+            replace(bundled, revised=(1, 3), economies=bundled.economies[:190], stale=True),
+            replace(bundled, health=replace(health, quarantined=2), datasets=list(bundled.datasets) * 2),
+            replace(bundled, datasets=[replace(bundled.datasets[0], stale=True),
+                                       replace(bundled.datasets[0], age=None)],
+                    comparisons=[apart, replace(apart, rows=[disagreement])])):
+        page_of(each, words)
+    page.picture(Report("t", [Table("economies", "e", [], {}), Table("regions", "r", [], {})]), words)
+    script = (PROJECT / "reports" / "dashboard" / "page.js").read_text(encoding="utf-8")
+    every = {f"{section}.{name}" for section, of in words.table.items() if isinstance(of, dict)
+             and section not in ("format", "channels", "regions", "countries") for name in of}
+    left = {name for name in every - words.asked if not re.search(
+        rf"\b{re.escape(name.partition('.')[2].removesuffix('_one').removesuffix('_value'))}\b", script)}
+    assert left == REASONS
 
 
 def test_a_language_is_one_file(tmp_path: Path, told: Facts, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,7 @@ PAGES = ["README.md", *sorted(f"docs/{each.name}" for each in (PROJECT / "docs")
 SET_UP = ("make ", "python3 -m venv ", ".venv/bin/python ", "uv ", "sudo ", "systemctl ", "journalctl ", "psql ",
           "source .venv/")
 NOT_COPIED = shutil.ignore_patterns(".git", ".venv*", "results", "sqliteDB", "log", "tests", "__pycache__", ".*_cache",
-                                    ".hypothesis", "*.egg-info", "build")
+                                    ".hypothesis", "*.egg-info", "build", ".axe")
 SQLITE3 = """import sqlite3, sys
 for row in sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True).execute(sys.argv[2]):
     print(*row, sep="|")

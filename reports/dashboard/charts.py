@@ -36,6 +36,7 @@ RULES = (
     (".land", "stroke", "border"), (".land", "stroke-width", "=.5"), (".land.none", "stroke", "strong"),
     (".fill", "fill", "accent"), (".fall", "fill", "d1"), (".track", "fill", "shade"), (".future", "fill", "shade"),
     (".newest", "stroke", "accent"), (".newest", "stroke-width", "=2.5"), (".newest", "fill", "=none"),
+    (".newest", "stroke-linecap", "=round"), (".older", "stroke-linecap", "=round"),
     (".older", "stroke", "strong"), (".older", "stroke-width", "=1"), (".older", "fill", "=none"),
     (".ahead", "stroke-dasharray", "=5 3"),
     (".grid", "stroke", "line"), (".axis", "stroke", "strong"), (".words", "fill", "soft"),
@@ -162,14 +163,18 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
 
 
 def points(line: Line, xs: Sequence[float], scale: Sequence[float]) -> str:
-    """Return a line as the d of a path; a year without a value breaks it. scale: bottom's y, pixels a unit, low."""
+    """Return a line as the d of a path; a year without a value breaks it, one alone is a dot.
+
+    scale: the bottom's y, pixels a unit, the value at the bottom.
+    """
     bottom, unit, low = scale
     found, pen = [], "M"
-    for x, value in zip(xs, line, strict=True):
+    for at, (x, value) in enumerate(zip(xs, line, strict=True)):
         if value is None:
             pen = "M"
             continue
-        found.append(f"{pen}{_g(x)} {_g(bottom - (value - low) * unit)}")
+        alone = pen == "M" and (at + 1 == len(line) or line[at + 1] is None)
+        found.append(f"{pen}{_g(x)} {_g(bottom - (value - low) * unit)}{'h0' if alone else ''}")
         pen = "L"
     return "".join(found)
 
@@ -203,10 +208,10 @@ def _line(d: str, kind: str, label: str, name: str) -> Markup:
 
 
 def _future(told: History, xs: Sequence[float], start: int | None, size: tuple[int, int]) -> list[Markup]:
-    """Return the shade over the forecast years, with its word."""
+    """Return the shade over the forecast years, from half a year before the first of them, with its word."""
     if start is None:
         return []
-    x, (wide, high) = xs[max(start - 1, 0)], size
+    x, (wide, high) = (xs[max(start - 1, 0)] + xs[start]) / 2, size
     above, right, below, _ = MARGINS
     return [tag("rect", x=_g(x), y=above, width=_g(wide - right - x), height=high - above - below, class_="future"),
             tag("text", told.forecast, x=_g(wide - right - 4), y=above + 14, class_="words end")]

@@ -5,7 +5,7 @@ Nothing of it is worded or drawn yet. Money is in billion US dollars where a nam
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -194,10 +194,12 @@ def _with_picture(asked: Asked, shown: Row, edition: Edition, known: Sequence[Ed
     vintage, day = edition.vintage, common["made"]
     year = picture.asked_year(asked, edition, shown["year"]) or shown["year"] or filled_year(
         picture.years_of(asked, edition))
-    lines = _Lines.of(asked, edition, known)
     rows = _pictured(asked, edition, shown, year)
     places = {row["iso3"]: row for row in asked.query("countries")}
-    economies, others = _economies(places, rows, lines)
+    ranges = list(asked.target.rows("ranges", {"dataset": vintage.dataset, "indicator": MAIN}))
+    codes = _codes(rows, ranges, places)
+    lines = _Lines.of(asked, edition, known, ranges, set(codes[:MOST]))
+    economies = _economies(codes[:MOST], rows, places, lines)
     then, revisions = _revisions(asked, edition, known, year)
     by, age = publisher(vintage.dataset), age_of(edition.known, day)
     return Facts(
@@ -205,7 +207,7 @@ def _with_picture(asked: Asked, shown: Row, edition: Edition, known: Sequence[Ed
         citation=citation(vintage), channel=shown["channel"], known=edition.known, age=age,
         stale=is_stale(vintage.dataset, age), own_years=edition.own_years, year=year,
         forecasts=sum(row["Forecast"] == 1 for row in rows), years=lines.years, vintages=lines.labels,
-        undrawn=lines.undrawn, economies=economies, others=others,
+        undrawn=lines.undrawn, economies=economies, others=len(codes[MOST:]),
         names={iso3: row["name"] for iso3, row in places.items()},
         total=sum(float(row["GDP_USD_billion"]) for row in rows), counted=len(rows),
         inherited=_inherited(asked, edition, year), regions=_regions(asked, edition, shown, year),
@@ -258,11 +260,12 @@ class _Lines:
     growth: Mapping[str, Line]
 
     @classmethod
-    def of(cls, asked: Asked, edition: Edition, known: Sequence[Edition]) -> _Lines:
-        """Read GDP of every edition up to the picture's, and growth as the picture's has it."""
+    def of(cls, asked: Asked, edition: Edition, known: Sequence[Edition], ranges: Sequence[tuple[Any, ...]],
+           kept: Container[str]) -> _Lines:
+        """Read growth as the picture's edition has it, and arrange both. ranges: GDP; kept: the economies shown."""
         dataset, names = edition.vintage.dataset, short_names(known)
         spoken = [each.key for each in _held.spoken(asked, known, MAIN) if each.key <= edition.key] or [edition.key]
-        rows = list(asked.target.rows("ranges", {"dataset": dataset, "indicator": MAIN}))
+        rows = [row for row in ranges if row[0] in kept]
         counts = dict.fromkeys(spoken, 0)
         for row in rows:
             counts[row[2]] = counts.get(row[2], 0) + 1
@@ -304,13 +307,18 @@ def _regions(asked: Asked, edition: Edition, shown: Row, year: int) -> list[Row]
             for row in rows]
 
 
-def _economies(places: Mapping[str, Row], rows: Sequence[Row], lines: _Lines) -> tuple[list[Economy], int]:
-    """Return the economies of the page, those of the picture first, and how many there is no place for."""
+def _codes(rows: Sequence[Row], ranges: Sequence[tuple[Any, ...]], places: Mapping[str, Row]) -> list[str]:
+    """Return every economy: those of the picture by size, then those that have figures of other years, by name."""
+    pictured = [row["ISO3"] for row in rows]
+    rest = {row[0] for row in ranges if row[0] in places} - set(pictured)
+    return [*pictured, *sorted(rest, key=lambda iso3: str(places[iso3]["name"]))]
+
+
+def _economies(codes: Sequence[str], rows: Sequence[Row], places: Mapping[str, Row], lines: _Lines) -> list[Economy]:
+    """Return the economies of the page; one that only later editions speak for is none."""
     pictured = {row["ISO3"]: row for row in rows}
-    rest = sorted((iso3 for iso3 in lines.gdp.keys() - pictured.keys() if iso3 in places),
-                  key=lambda iso3: str(places[iso3]["name"]))
-    codes = [*pictured, *rest]
-    return [_economy(iso3, pictured.get(iso3), places.get(iso3, {}), lines) for iso3 in codes[:MOST]], len(codes[MOST:])
+    return [_economy(iso3, pictured.get(iso3), places.get(iso3, {}), lines) for iso3 in codes
+            if iso3 in pictured or iso3 in lines.gdp]
 
 
 def _economy(iso3: str, row: Row | None, place: Mapping[str, Any], lines: _Lines) -> Economy:

@@ -37,7 +37,8 @@ def market(facts: Facts, words: Words) -> Markup:
         tag("div", tag("fieldset", tag("legend", words("screen.weights")), [_weight(name, facts, words, name in usable)
                                                                             for name in MEASURES], class_="weights"),
             tag("p", tag("label", words("screen.least"), " ", tag("select", least_options(facts.least, words),
-                                                                   id="screen-least")), " ",
+                                                                   id="screen-least",
+                                                                  autocomplete="off")), " ",
                 tag("button", words("screen.reset"), type="button", id="screen-reset")),
             class_="scripted", hidden=True),
         tag("p", said, id="screen-count", aria_live="polite"),
@@ -57,14 +58,15 @@ def _weight(name: str, facts: Facts, words: Words, usable: bool) -> Markup:
     label = f"weight-{name}"
     return tag("div", tag("label", words(f"screen.{name}"), for_=label),
                tag("input", type="range", id=label, min=0, max=100, step=5, value=WEIGHTS[name], disabled=not usable,
-                   aria_describedby=f"{label}-note"),
+                   autocomplete="off", aria_describedby=f"{label}-note"),
                tag("output", str(WEIGHTS[name]), id=f"{label}-out", for_=label),
                tag("small", words(f"screen.{name}_note", year=facts.year), id=f"{label}-note"))
 
 
 def _lacks(facts: Facts, usable: Sequence[str], words: Words) -> list[Markup]:
     """Return what the screen cannot weigh."""
-    found = [f"screen.lacks_{name}" for name in ("growth", "risk") if name not in usable]
+    lacking = ["growth"] * ("growth" not in usable) + ["risk"] * ("risk" not in usable and not facts.undrawn)
+    found = [f"screen.lacks_{name}" for name in lacking] + ["screen.alone"] * (len(facts.scored) == 1)
     return [tag("p", words(name), class_="note") for name in found]
 
 

@@ -185,9 +185,9 @@
   function saveRanking() {
     const heads = ["rank", "iso3", "country", "region", "subregion", "year", "gdp_usd_billion", "growth_percent",
       "gdp_per_head_usd", "population_million", "inflation_percent"];
-    const place = data.years.indexOf(data.year);
     download(texts.ranking.file, [heads, ...listed.map((line) => {
       const each = byCode.get(line.dataset.c);
+      const place = data.years.indexOf(each.y);
       const growth = place < 0 ? null : each.growth[place];
       return [rankRows.indexOf(line) + 1, each.c, each.n, data.regions[each.r], each.s, each.y, each.g, growth,
         each.head, each.people, each.inflation];
@@ -227,7 +227,8 @@
     let path = "";
     for (let at = from; at < to; at += 1) {
       if (line[at] === null || line[at] === undefined) { pen = "M"; continue; }
-      path += pen + x(at).toFixed(1) + " " + y(line[at]).toFixed(1);
+      const alone = pen === "M" && (at + 1 === to || line[at + 1] === null || line[at + 1] === undefined);
+      path += pen + x(at).toFixed(1) + " " + y(line[at]).toFixed(1) + (alone ? "h0" : ""); // a year alone is a dot
       pen = "L";
     }
     return path;
@@ -257,7 +258,7 @@
     svg.append(drawn("title", { id: "history-title" }, title), drawn("desc", { id: "history-desc" }, say("country.desc", {
       name: each.n, first: years.length ? years[0] : "", last: years.length ? years[years.length - 1] : "", n: lines.length })));
     if (start >= 0) {
-      const at = x(Math.max(start - 1, 0));
+      const at = (x(Math.max(start - 1, 0)) + x(start)) / 2; // half a year before the first forecast
       svg.append(drawn("rect", { x: at.toFixed(1), y: above, width: (wide - right - at).toFixed(1),
         height: high - above - below, class: "future" }));
       svg.append(drawn("text", { x: wide - right - 4, y: above + 14, class: "words end" }, texts.country.forecast));
@@ -309,7 +310,7 @@
   }
 
   function drawFacts(each) {
-    const place = data.years.indexOf(data.year);
+    const place = data.years.indexOf(each.y || data.year);
     const none = texts.format.none;
     const figures = {
       gdp: money(each.g), growth: percent(place < 0 ? null : each.growth[place], 1, true),
@@ -414,8 +415,9 @@
     $("warning").hidden = false;
   }
 
-  function on(id, events, act) {
-    for (const event of events.split(" ")) $(id).addEventListener(event, act);
+  // A page that lacks figures lacks parts: what is not there has nothing to listen to.
+  function on(id, event, act) {
+    if ($(id)) $(id).addEventListener(event, act);
   }
 
   for (const each of document.querySelectorAll(".scripted")) each.hidden = false;
@@ -426,7 +428,7 @@
   warnOfAge();
   on("map-year", "input", drawMap);
   for (const each of document.querySelectorAll('input[name="map-measure"]')) each.addEventListener("change", drawMap);
-  $("map").addEventListener("click", (event) => {
+  on("map", "click", (event) => {
     const land = event.target.closest(".land");
     if (land) choose(land.dataset.c, true);
   });
@@ -439,11 +441,11 @@
     const line = event.target.closest("tbody tr");
     if (line) choose(line.dataset.c, true);
   });
-  showRanking();
+  if ($("rank-table")) showRanking();
   on("country", "change", () => choose(chooser.value, false));
   on("country-span", "change", drawHistory);
   if (chooser) choose(chosen, false);
-  window.addEventListener("resize", drawHistory);
+  if (chooser) window.addEventListener("resize", drawHistory);
   for (const name of MEASURES) on("weight-" + name, "input", drawScreen);
   on("screen-least", "change", drawScreen);
   on("screen-reset", "click", () => {

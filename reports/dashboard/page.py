@@ -49,10 +49,15 @@ def page(facts: Facts, words: Words, world: World) -> str:
     if facts.edition is None:
         body = joined([*top, tag("main", sections.empty(facts, words), id="figures")])
         return document(words("head.empty_page"), joined([body, lists.foot(facts, words, world)]), words)
+    end = [lists.sources(facts, words), lists.health(facts, words)]
+    if not facts.counted:
+        parts = [sections.empty(facts, words), views.country(facts, words), *end]
+        body = joined([*top, tag("main", parts, id="figures"), lists.foot(facts, words, world)])
+        return document(words("head.empty_page"), body, words, data(facts, words))
+    top.append(sections.contents(words))
     parts = [sections.cards(facts, words), views.world(facts, words, world), views.ranking(facts, words),
              views.regions(facts, words), views.country(facts, words), lists.market(facts, words),
-             lists.revisions(facts, words), lists.sources(facts, words), lists.health(facts, words)]
-    top.append(sections.contents(words, has_country=bool(facts.economies)))
+             lists.revisions(facts, words), *end]
     title = words("head.page", year=facts.year, work=facts.work or facts.dataset, edition=words.edition(facts.label))
     body = joined([*top, tag("main", parts, id="figures"), lists.foot(facts, words, world)])
     return document(title, body, words, data(facts, words))

@@ -150,18 +150,18 @@ def _warnings(facts: Facts, words: Words) -> Iterable[str]:
         yield words("warning.undrawn", n=words.number(facts.undrawn))
 
 
-def contents(words: Words, *, has_country: bool) -> Markup:
+def contents(words: Words) -> Markup:
     """Return the links to the parts."""
-    parts = [("world", "map"), ("ranking", "ranking"), ("regions", "regions_part"),
-             *([("country-part", "country")] if has_country else []), ("screen", "screen"), ("revisions", "revisions"),
-             ("sources", "sources"), ("health", "health")]
+    parts = (("world", "map"), ("ranking", "ranking"), ("regions", "regions_part"), ("country-part", "country"),
+             ("screen", "screen"), ("revisions", "revisions"), ("sources", "sources"), ("health", "health"))
     links = [tag("li", tag("a", words(f"{section}.link"), href=f"#{name}")) for name, section in parts]
     return tag("nav", tag("ul", links), aria_label=words("head.contents"), class_="contents")
 
 
 def empty(facts: Facts, words: Words) -> Markup:
     """Return what stands in the place of the figures where there is no GDP."""
-    text = words("empty.figures", n=words.number(facts.figures)) if facts.figures else words("empty.none")
+    name = "picture" if facts.edition else "figures" if facts.figures else "none"
+    text = words(f"empty.{name}", n=words.number(facts.figures))
     return part("empty", words("empty.title"), tag("p", text))
 
 
@@ -199,12 +199,12 @@ def _growing(facts: Facts, words: Words) -> list[tuple[str, str, str]]:
     if not growing or not weight:
         return [*found, _card(words("cards.growth"), words.number(None), words("cards.no_growth"))]
     mean = sum(growth * gdp for _, growth, gdp in growing) / weight
-    fastest = max((row for row in growing if row[2] >= facts.least), key=lambda row: row[1], default=growing[0])
-    return [*found,
-            _card(words("cards.growth"), words("format.percent", value=words.number(mean, 1, sign=True)),
-                  words("cards.growth_note", n=words.number(len(growing)))),
-            _card(words("cards.fastest"), words("format.percent", value=words.number(fastest[1], 1, sign=True)),
-                  words("cards.fastest_note", name=name_of(fastest[0], words), least=words.money(facts.least)))]
+    found.append(_card(words("cards.growth"), words("format.percent", value=words.number(mean, 1, sign=True)),
+                       words("cards.growth_note", n=words.number(len(growing)))))
+    for each, growth, _ in sorted((row for row in growing if row[2] >= facts.least), key=lambda row: -row[1])[:1]:
+        found.append(_card(words("cards.fastest"), words("format.percent", value=words.number(growth, 1, sign=True)),
+                           words("cards.fastest_note", name=name_of(each, words), least=words.money(facts.least))))
+    return found
 
 
 def _changed(facts: Facts, words: Words) -> list[tuple[str, str, str]]:

@@ -61,12 +61,14 @@ def map_labels(facts: Facts, words: Words) -> dict[str, str]:
 
 def _map_controls(facts: Facts, words: Words) -> Markup:
     years = facts.years or [facts.year]
-    measures = [tag("label", tag("input", type="radio", name="map-measure", value=name, checked=name == "gdp"), " ",
-                    words(f"map.{name}")) for name in charts.SCALES]
+    measures = [tag("label", tag("input", type="radio", name="map-measure", value=name, checked=name == "gdp",
+                                   autocomplete="off", disabled=name == "growth" and not any(
+                                       each.line for each in facts.economies)), " ", words(f"map.{name}"))
+                for name in charts.SCALES]
     return tag("div", tag("fieldset", tag("legend", words("map.measure")), measures),
                tag("label", words("map.year"), " ", tag("output", str(facts.year), id="map-year-out", for_="map-year"),
                    " ", tag("input", type="range", id="map-year", min=years[0], max=years[-1], step=1,
-                            value=facts.year)),
+                            value=facts.year, autocomplete="off")),
                class_="controls scripted", hidden=True)
 
 
@@ -137,9 +139,9 @@ def _rank_controls(facts: Facts, words: Words) -> Markup:
                 for each in regions)]
     search = tag("input", type="search", id="rank-search", placeholder=words("ranking.hint"), autocomplete="off")
     return tag("div", tag("label", words("ranking.search"), " ", search),
-               tag("label", words("ranking.region"), " ", tag("select", chosen, id="rank-region")),
+               tag("label", words("ranking.region"), " ", tag("select", chosen, id="rank-region", autocomplete="off")),
                tag("label", words("ranking.least"), " ",
-                   tag("select", least_options(facts.least, words), id="rank-least")),
+                   tag("select", least_options(facts.least, words), id="rank-least", autocomplete="off")),
                class_="controls scripted", hidden=True)
 
 
@@ -189,14 +191,15 @@ def country(facts: Facts, words: Words) -> Markup:
     options = [tag("option", name, value=iso3, selected=iso3 == first.iso3) for name, iso3 in names]
     spans = [tag("option", words(f"country.span_{name}"), value=name) for name in ("all", "late")]
     older = len(told.older)
-    legend = tag("ul", tag("li", charts.swatch("newest"), words.edition(facts.label)),
-                 tag("li", charts.swatch("older"), words("country.older", n=older)) if older else
-                 tag("li", words("country.older_none")), tag("li", charts.swatch("future"), words("country.shade")),
-                 class_="legend lines")
+    earlier = [tag("li", charts.swatch("older"), words("country.older", n=older))] if older else []
+    if not (older or facts.undrawn):
+        earlier = [tag("li", words("country.older_none"))]
+    legend = tag("ul", tag("li", charts.swatch("newest"), words.edition(facts.label)), earlier,
+                 tag("li", charts.swatch("future"), words("country.shade")), class_="legend lines")
     return part(
         "country-part", words("country.title"), tag("p", words("country.lead")),
-        tag("div", tag("label", words("country.choose"), " ", tag("select", options, id="country")),
-            tag("label", words("country.span"), " ", tag("select", spans, id="country-span")),
+        tag("div", tag("label", words("country.choose"), " ", tag("select", options, id="country", autocomplete="off")),
+            tag("label", words("country.span"), " ", tag("select", spans, id="country-span", autocomplete="off")),
             class_="controls scripted", hidden=True),
         tag("dl", facts_of(first, facts, words), class_="cards small", id="country-facts"),
         tag("figure", tag("figcaption", told.title, id="history-caption", aria_live="polite"),
