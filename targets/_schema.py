@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from functools import cache
 from itertools import groupby
 from pathlib import Path
 
-from pipeline.columns import Column, Tables
+from pipeline.columns import Column, Tables, family
 from pipeline.errors import CheckpointError, TargetRefused
 from targets import _sql
 
@@ -49,3 +50,19 @@ def refuse_newer(version: int, known: int, path: Path | str, *, what: str = "The
     if version > known:
         raise TargetRefused(f"{what} has schema {version}, this program knows {known}", where=str(path), safe=safe,
                             next_command="update World Economies, or choose another --workspace")
+
+
+def refuse_other(there: Tables, types: Mapping[str, Sequence[str]], where: str, *, safe: str = UNTOUCHED) -> None:
+    """Refuse tables of ours whose columns somebody altered: figures would be rounded or become others there.
+
+    there: columns of the target, after all migrations, among them maybe more than ours. types: of a family of types,
+    those that the target may have. Raises TargetRefused.
+    """
+    found = {f"{table}.{column.name}".lower(): column.type for table, columns in there.items() for column in columns}
+    ours = {f"{table}.{column.name}".lower(): types[family(column.type)]
+            for table, columns in star().items() for column in columns}
+    wrong = [f"{name} is {found.get(name, 'absent')}, not {allowed[0]}"
+             for name, allowed in ours.items() if found.get(name) not in allowed]
+    if wrong:
+        raise TargetRefused(f"Columns differ from those of this program: {'; '.join(wrong)}", where=where, safe=safe,
+                            next_command="ALTER TABLE, so that they are as they were; or another schema: ?schema=NAME")
