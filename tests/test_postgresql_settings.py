@@ -43,9 +43,7 @@ def test_a_column_of_another_type_takes_no_figure(server: Server, tmp_path: Path
 
 
 @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
-def test_a_database_of_another_encoding(server: Server, tmp_path: Path, encoding: str,
-                                        monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+def test_a_database_of_another_encoding(server: Server, tmp_path: Path, encoding: str) -> None:
     server.drop("encoded")
     server._run(f"CREATE DATABASE encoded ENCODING '{encoding}' TEMPLATE template0")
     url = server.url("encoded")
