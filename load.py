@@ -13,17 +13,17 @@ import sys
 from argparse import RawDescriptionHelpFormatter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from itertools import chain, groupby, islice
+from itertools import groupby
 from typing import Any
 
 from history.merge import CHANNELS
-from history.model import OBSERVED, Scope, Vintage, Witness
+from history.model import OBSERVED, Vintage
 from pipeline import checkpoints, drift, options, plan, staging
 from pipeline.checkpoints import Manifest, Meter, Part
 from pipeline.countries import load_identity
 from pipeline.errors import CheckpointError, ExitCode, GateError, WorldEconomiesError
-from pipeline.parts import read_rows, write_parts
+from pipeline.kept import accepted, batches_of, committed, lacking
+from pipeline.parts import write_parts
 from pipeline.stage import Stage, finished, run_stage, started
 from rules import gates
 from rules.cleaning import half_up
@@ -66,11 +66,13 @@ def body(stage: Stage) -> ExitCode:
         return large_table(stage, meter, before, origin)
     gc.set_threshold(FEW_COLLECTIONS, *gc.get_threshold()[1:])
     accept = accepted_so_far(stage, before.run_id, asked)
-    done: list[Published] = []
+    elsewhere, done = committed(targets, rebuild=rebuild), list[Published]()
     for target in targets:
         try:
-            done.append(publish(stage, target, before, origin, accept, asked, check))
+            done.append(publish(stage, target, before, origin, accept, asked, check, elsewhere))
         except WorldEconomiesError as error:
+            if isinstance(error, Refused) and not done:  # what another target holds was let through there
+                checkpoints.refuse(stage.workspace, before.run_id, error.what)
             if done:
                 error.safe = f"{', '.join(each.target for each in done)}: loaded; {target.shown}: as it was"
             raise
@@ -83,6 +85,10 @@ def body(stage: Stage) -> ExitCode:
              quarantine=[p.relative_path for p in first.quarantine],
              quarantined=sum(part.rows for part in first.quarantine))
     return ExitCode.DONE
+
+
+class Refused(GateError):
+    """A gate of history does not let the run's figures through."""
 
 
 @dataclass(frozen=True)
@@ -126,18 +132,17 @@ class Published:
 
 
 def publish(stage: Stage, target: BaseTarget, before: Manifest, origin: Manifest, accept: Sequence[str],
-            asked: Sequence[str], check: drift.Check) -> Published:
-    """Publish a run's batches in one target, in one transaction.
+            asked: Sequence[str], check: drift.Check, elsewhere: Collection[str]) -> Published:
+    """Publish a run's batches, and those of former runs that it lacks, in one target, in one transaction.
 
-    asked: gates named by this command. check: of its columns, now that it is of this schema.
+    asked: gates named by this command. check: of its columns, now that it is of this schema. elsewhere: batches that
+    targets held before.
     """
     rebuild = stage.options.rebuild
-    committed = runs_in(target) if rebuild else set()
     with target:
         check(target, inside=True)
         describe(target)
-        lost = target.history and not target.query("loaded", {})[0]["batches"]
-        kept = kept_batches(stage, committed) if rebuild or lost else []
+        kept = lacking(stage, target, elsewhere, before) if rebuild or target.history else []
         arrivals = batches_of(stage.workspace, before, origin, accept)
         count = len({batch.batch_id for batch in (*arrivals, *kept)})
         started(stage, f"publishing {count} batch(es) in {target.shown}")
@@ -145,11 +150,7 @@ def publish(stage: Stage, target: BaseTarget, before: Manifest, origin: Manifest
         if rebuild and not asked and checkpoints.refused(stage.workspace, before.run_id):
             arrivals = []  # no rebuild takes in what a gate refused, nor fails because of it
         outcomes = [target.publish(batches) for batches in in_groups(arrivals)]
-        try:
-            quarantine = judge(stage, outcomes, accept, target.where)
-        except GateError as error:
-            checkpoints.refuse(stage.workspace, before.run_id, error.what)
-            raise
+        quarantine = judge(stage, outcomes, accept, target.where)
         note = show(stage, target, before, origin)
     left = [batch for batch in kept if batch.run_id != before.run_id]  # this run's are there twice
     return Published(target.shown, target.history, [*arrivals, *left], bool(arrivals), quarantine,
@@ -203,7 +204,7 @@ def accepted_so_far(stage: Stage, run_id: str, asked: Sequence[str]) -> list[str
     """Return the gates of history let through now and before with this run: an acceptance is not asked for twice."""
     with contextlib.suppress(CheckpointError):
         own = checkpoints.read_manifest(stage.workspace, run_id, "load")
-        return sorted({*_accepted(own), *(gate for gate in asked if gate in gates.OF_HISTORY)})
+        return sorted({*accepted(own), *(gate for gate in asked if gate in gates.OF_HISTORY)})
     return [gate for gate in asked if gate in gates.OF_HISTORY]
 
 
@@ -243,7 +244,7 @@ def judge(stage: Stage, outcomes: Sequence[Counts], accept: Sequence[str], where
     if len(small) > SHOWN:
         stage.report.note(f"{len(small) - SHOWN} more such losses; report.py --revisions --indicator NAME shows them")
     if refused:
-        raise GateError("; ".join(f"[{gate}] {text}" for gate, text in refused[:8]),
+        raise Refused("; ".join(f"[{gate}] {text}" for gate, text in refused[:8]),
                         where=where, safe="the database is as it was, the clean records are kept",
                         next_command=advice(refused, outcomes))
     return [part for counts in outcomes for part in quarantined(stage.workspace, counts)]
@@ -276,72 +277,6 @@ def describe(target: BaseTarget) -> None:
     """Bring the target's countries up to the project's table."""
     identity = load_identity()
     target.describe(identity.countries(), identity.version)
-
-
-def runs_in(target: BaseTarget) -> set[str]:
-    """Return the runs that the target holds before it is made again, none where it is damaged or cannot tell.
-
-    A load that was killed after it had published left no manifest.
-    """
-    if not target.answers or target.fault():
-        return set()
-    return {row["run_id"] for row in target.query("loaded_runs", {})}
-
-
-def kept_batches(stage: Stage, committed: Collection[str]) -> list[Batch]:
-    """Return the batches of every run that was loaded and whose clean records are whole, oldest run first.
-
-    committed: runs that were loaded whether or not their manifests say so.
-    """
-    found: list[Batch] = []
-    for run_id in sorted(checkpoints.run_ids(stage.workspace)):
-        try:
-            after = checkpoints.read_manifest(stage.workspace, run_id, "transform")
-            origin = checkpoints.read_manifest(stage.workspace, run_id, "extract")
-            own = checkpoints.read_manifest(stage.workspace, run_id, "load")
-        except CheckpointError as error:
-            stage.report.warn(f"run {run_id} is left out: {error.what}")
-            continue
-        loaded = run_id in committed or own is not None
-        if after is None or origin is None or not loaded or checkpoints.refused(stage.workspace, run_id):
-            continue
-        found += [batch for batch in batches_of(stage.workspace, after, origin, _accepted(own))
-                  if _whole(stage, after, batch)]
-    return found
-
-
-def _accepted(own: Manifest | None) -> list[str]:
-    """Return the gates of history that a run's load let through."""
-    return list(own.facts.get("accepted", ())) if own else []
-
-
-def _whole(stage: Stage, manifest: Manifest, batch: Batch) -> bool:
-    """Tell whether the clean records of a batch are as they were written, and name those that are not."""
-    told = next(told for told in manifest.facts["batches"] if told["digest"] == batch.digest)
-    fault = checkpoints.damage(stage.workspace, [p for p in manifest.parts if p.relative_path in told["parts"]])
-    if fault:
-        stage.report.warn(f"{staging.described(batch.vintage)} of run {manifest.run_id} is left out: {fault}")
-    return not fault
-
-
-def batches_of(workspace: Workspace, before: Manifest, origin: Manifest, accept: Sequence[str]) -> list[Batch]:
-    """Return the batches that a run's transform left."""
-    facts, found = origin.facts, []
-    for told in before.facts["batches"]:
-        vintage = Vintage(**told["vintage"])
-        scopes = [Scope(vintage, each["indicator"], tuple(each["years"]), each["complete"]) for each in told["scopes"]]
-        witness = Witness(channel=facts["channel"], archive_id=facts["archive_id"], digest=told["digest"],
-                          sha256=facts["documents"][0]["fingerprint"], fetched_at=told["fetched_at"],
-                          url=facts["documents"][0]["url"])
-        found.append(Batch(vintage, scopes, told["digest"], told["balance"]["out"], told["main"], told["picture_year"],
-                           partial(clean_rows, workspace, told["parts"]), witness, before.run_id,
-                           sorted({*before.facts["accepted"], *accept})))
-    return found
-
-
-def clean_rows(workspace: Workspace, parts: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Return the clean records in these parts, as texts."""
-    return chain.from_iterable(islice(read_rows(workspace.resolve(path)), 1, None) for path in parts)
 
 
 def show(stage: Stage, target: BaseTarget, before: Manifest, origin: Manifest) -> str:

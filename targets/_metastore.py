@@ -12,7 +12,7 @@ from pipeline.columns import Tables
 from pipeline.errors import UsageError
 from pipeline.schema import tables
 from pipeline.secrets import redacted
-from targets import _sql, postgresql, secretsmanager
+from targets import _postgresql_address, _sql, postgresql, secretsmanager
 from utils import Workspace
 
 
@@ -22,9 +22,9 @@ def read(text: str, workspace: Workspace) -> Tables:
     if not url.startswith(("postgresql://", "postgres://")):
         raise UsageError("--schema takes a file, or an address that begins with postgresql://", where=redacted(text),
                          safe="nothing was changed", next_command="--schema FILE")
-    head, query = postgresql.parameters_of(url)
+    head, query = _postgresql_address.parameters_of(url)
     table = next((value for name, value in query if name == "table"), "")
-    target = postgresql.Target(workspace, url=postgresql.with_parameters(
+    target = postgresql.Target(workspace, url=_postgresql_address.with_parameters(
         head, [(name, value) for name, value in query if name != "table"]))
     target.shown = redacted(text)
     named = ".".join(f'"{part}"' for part in table.replace('"', '""').split("."))

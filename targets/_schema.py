@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from functools import cache
 from itertools import groupby
@@ -62,23 +62,37 @@ def refuse_foreign(there: Tables, *, where: str, safe: str, next_command: str) -
                             next_command=next_command)
 
 
-def refuse_altered(there: Tables, *, where: str, safe: str, next_command: str) -> None:
-    """Refuse tables of ours that somebody altered so that a load cannot write them. Raises TargetRefused."""
+def refuse_altered(there: Tables, *, where: str, safe: str, next_command: str,
+                   types: Mapping[str, Sequence[str]] | None = None) -> None:
+    """Refuse tables of ours whose columns somebody altered: figures would be rounded or become others there.
+
+    there: columns of the target after all migrations; more than ours may be among them. types: of a family of types
+    those that the target may have, where not all of the family. Raises TargetRefused, with what differs.
+    """
     held = {table.lower(): columns for table, columns in there.items()}
     found = [f"{table} {differs}" for table, columns in star().items()
-             for differs in [_differs(held.get(table.lower(), ()), columns, more=False)] if differs]
+             for differs in [_differs(held.get(table.lower(), ()), columns, types, more=False)] if differs]
     if found:
         raise TargetRefused(f"Tables of the schema were altered: {', '.join(found)}", where=where, safe=safe,
                             next_command=next_command)
 
 
-def _differs(there: Sequence[Column], ours: Sequence[Column], *, more: bool = True) -> str:
+def _differs(there: Sequence[Column], ours: Sequence[Column], types: Mapping[str, Sequence[str]] | None = None, *,
+             more: bool = True) -> str:
     """Return how the columns of a table differ from ours in words, "" where they do not; more: too many count."""
     held, wanted = ({column.name.lower(): column for column in columns} for columns in (there, ours))
     lacks = [name for name in wanted if name not in held]
     said = [f"lacks {', '.join(lacks[:SHOWN])}{' …' if len(lacks) > SHOWN else ''}"] if lacks else []
-    said += [f"has {name} as {held[name].type}, not {column.type.lower()}" for name, column in wanted.items()
-             if name in held and family(held[name].type) != family(column.type)]
+    said += [f"has {name} as {held[name].type}, not {_allowed(column, types)[0]}" for name, column in wanted.items()
+             if name in held and not _may_be(held[name], column, types)]
     if more and (others := [name for name in held if name not in wanted]):
         said.append(f"has {', '.join(others[:SHOWN])}{' …' if len(others) > SHOWN else ''}")
     return "; ".join(said)
+
+
+def _allowed(ours: Column, types: Mapping[str, Sequence[str]] | None) -> Sequence[str]:
+    return types[family(ours.type)] if types else (ours.type.lower(),)
+
+
+def _may_be(there: Column, ours: Column, types: Mapping[str, Sequence[str]] | None) -> bool:
+    return there.type in _allowed(ours, types) if types else family(there.type) == family(ours.type)

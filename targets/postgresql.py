@@ -16,7 +16,6 @@ from dataclasses import asdict
 from itertools import count, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote, urlencode
 
 from history.merge import HeldSeries, Series
 from history.ranges import Range
@@ -25,6 +24,7 @@ from pipeline.secrets import redacted
 from rules.identity import Country
 from targets import Batch, Counts, Profile, Row, _sql
 from targets._checks import check
+from targets._postgresql_address import ADDRESSED, parted, refuse_unreadable
 from targets._publish import publish
 from targets._schema import refuse_altered, refuse_foreign, refuse_newer
 from targets._server import ServerTarget
@@ -34,9 +34,7 @@ if TYPE_CHECKING:
     import psycopg
 
 DIALECT = "postgresql"
-SCHEMA = "world_economies"  # where none is named
 CONNECT_WITHIN = 10  # seconds
-MOST_NAME = 63  # bytes of a name
 WAIT_FOR_LOCK = "5s"  # for another load, and of readers for a table that somebody alters
 WORK_MEMORY = "64MB"  # for a sort or a hash table of the server's
 LOCK = 0x57_45  # of one load at a time, with the schema's name
@@ -55,6 +53,8 @@ STAGED: Mapping[str, Sequence[str]] = {
 # Ranges are copied into their table itself, whose key refuses what is there twice: by a stage it takes twice the time.
 COPY_RANGES = ("COPY fact_gdp (dataset, indicator, iso3, year, from_vintage, to_vintage, value, value_text, decimals, "
                "forecast) FROM STDIN (FORMAT BINARY)")
+# Family of a column -> its types: COPY writes the bits of a figure into a bigint, too; a real or a char(8) alters it.
+TYPES = {"text": ("text", "character varying"), "integer": ("integer",), "number": ("double precision",)}
 RANGE_TYPES = ("text", "text", "text", "int4", "text", "text", "float8", "text", "int4", "int4")
 
 
@@ -64,10 +64,10 @@ class Target(ServerTarget):
     url: with the password, if there is one. rebuild: begin with empty tables; views and tables of others stay.
     """
 
-    addressed = "postgresql://USER@HOST/DATABASE?schema=NAME"
+    addressed = ADDRESSED
 
     def __init__(self, workspace: Workspace, *, url: str = "", rebuild: bool = False) -> None:
-        self.url, self.schema = _parted(url)
+        self.url, self.schema = parted(url)
         self.shown = redacted(url)
         self.rebuild = rebuild
         self._connection: psycopg.Connection[Any] | None = None
@@ -111,14 +111,17 @@ class Target(ServerTarget):
         except ImportError:
             raise UsageError("--target postgresql:// needs psycopg, which is not installed", safe="nothing was changed",
                              next_command="python -m pip install -c constraints.txt '.[warehouse]'") from None
-        _refuse_unreadable(self.url)
+        refuse_unreadable(self.url)
+        asked = str(psycopg.conninfo.conninfo_to_dict(self.url).get("options") or "")
         with self._named():
             connection = psycopg.connect(
                 self.url, cursor_factory=psycopg.ClientCursor, connect_timeout=CONNECT_WITHIN,
-                application_name="world-economies",
-                options=f"-c search_path={_BLANK.sub(_ESCAPED, _quoted(self.schema))},pg_temp -c timezone=UTC"
-                        f"{f' -c lock_timeout={WAIT_FOR_LOCK}' if read_only else ''}")
+                application_name="world-economies", client_encoding="UTF8",
+                options=f"{asked} -c search_path={_BLANK.sub(_ESCAPED, _quoted(self.schema))},pg_temp -c timezone=UTC"
+                        f"{f' -c lock_timeout={WAIT_FOR_LOCK}' if read_only else ''}".lstrip())
             connection.read_only = read_only
+            if not read_only:  # one that waited for another load must see what that has written
+                connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         return connection
 
     @property
@@ -153,7 +156,7 @@ class Target(ServerTarget):
                                     next_command="python load.py") from error
         except psycopg.OperationalError as error:
             state = error.sqlstate or ""
-            if state.startswith(("28", "3D", "42", "53", "54")) or "authentication failed" in str(error):
+            if state.startswith(("28", "3D", "42", "53", "54", "08P01")) or "authentication failed" in str(error):
                 raise self._refused(error) from error
             raise TargetUnreachable(f"The database does not answer: {_said(error)}", where=self.shown, safe=_SAFE,
                                     next_command="python load.py") from error
@@ -182,7 +185,8 @@ class Target(ServerTarget):
             for statement in _sql.statements(file.read_text(encoding="utf-8")):
                 self._db.execute(statement)
             self._db.execute("INSERT INTO etl_schema VALUES (%s, %s)", (number, utc_now()))
-        refuse_altered(self.columns(), where=self.shown, safe=_SAFE, next_command="another schema: ?schema=NAME")
+        refuse_altered(self.columns(), types=TYPES, where=self.shown, safe=_SAFE,
+                       next_command="ALTER TABLE, so that they are as they were; or another schema: ?schema=NAME")
         for name, text in _sql.views().items():
             self._view("VIEW", name, text.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1))
         for name, text in _sql.materialized(DIALECT).items():
@@ -259,7 +263,7 @@ class Target(ServerTarget):
                              "ON COMMIT DROP")
         self._staged[name] = self._staged.get(name, 0) + len(rows)
         with (self._db.cursor() as cursor,
-              cursor.copy(f"COPY stage_{name} ({', '.join(columns)}) FROM STDIN (FORMAT BINARY)") as copy):
+              cursor.copy(f"COPY pg_temp.stage_{name} ({', '.join(columns)}) FROM STDIN (FORMAT BINARY)") as copy):
             copy.set_types(["text"] * len(columns))
             for row in rows:
                 copy.write_row(row)
@@ -272,7 +276,7 @@ class Target(ServerTarget):
             if not staged:
                 continue
             changed = self._db.execute(_sql.statement(f"merge_{name}", DIALECT)).rowcount
-            self._db.execute(f"DROP TABLE stage_{name}")
+            self._db.execute(f"DROP TABLE pg_temp.stage_{name}")
             if name == "delete_range" and changed != staged:
                 raise TargetRefused(f"Of {staged:,} ranges that were held, {staged - changed:,} are gone: another "
                                     "program writes in these tables", where=self.shown, safe=_SAFE,
@@ -366,51 +370,6 @@ def _bound(parameters: Mapping[str, Any]) -> Row:
 def _number(file: Path) -> int:
     """Return the version of the schema after a migration: the same star has the same number in every dialect."""
     return int(file.name.partition("_")[0])
-
-
-def parameters_of(url: str) -> tuple[str, list[tuple[str, str]]]:
-    """Return an address up to its "?", and the parameters behind that.
-
-    Neither by urlsplit nor by parse_qsl: they read "postgresql:///DATABASE" and "[::1" otherwise than libpq, to which a
-    "+" is a plus, and a blank is %20.
-    """
-    head, _, text = url.partition("?")
-    pairs = (pair.partition("=") for pair in text.split("&") if pair)
-    return head, [(unquote(name), unquote(value)) for name, _, value in pairs]
-
-
-def with_parameters(head: str, parameters: Sequence[tuple[str, str]]) -> str:
-    """Return an address with these parameters behind its "?"."""
-    return f"{head}?{urlencode(parameters, quote_via=quote)}" if parameters else head
-
-
-def _parted(url: str) -> tuple[str, str]:
-    """Return the address without schema=NAME, and the schema. Raises UsageError for a name that is none."""
-    head, query = parameters_of(url)
-    schema = next((value for name, value in query if name == "schema"), SCHEMA)
-    if not schema or "\0" in schema or len(schema.encode()) > MOST_NAME or schema.startswith("pg_"):
-        raise UsageError(f"{schema!r} is no name of a schema", where=redacted(url), safe="nothing was changed",
-                         next_command="--target 'postgresql://…?schema=NAME'")
-    return with_parameters(head, [(name, value) for name, value in query if name != "schema"]), schema
-
-
-def _refuse_unreadable(url: str) -> None:
-    """Refuse an address that libpq reads otherwise than it was meant. Raises UsageError.
-
-    What a wrong one is taken for may be a part of its password, and the driver's messages repeat it: this one does not.
-    """
-    from psycopg import ProgrammingError, conninfo
-
-    try:
-        read = conninfo.conninfo_to_dict(url) if url.startswith(("postgresql://", "postgres://")) else {}
-        ports, hosts = str(read.get("port", "")).split(","), str(read.get("host", ""))
-        good = bool(read) and "@" not in hosts and all(not port or port.isdigit() for port in ports)
-    except ProgrammingError:
-        good = False
-    if not good:
-        raise UsageError("The address of the database cannot be read: in its user and password every character but "
-                         "letters and digits is written %XX, a blank %20, @ %40, / %2F, % %25",
-                         safe="nothing was changed", next_command=f"--target '{Target.addressed}'") from None
 
 
 def _quoted(name: str) -> str:

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-import load
-from pipeline import checkpoints
+from pipeline import checkpoints, kept
 from rules import gates
 from targets import Batch
 from tests import history_reference as reference
@@ -38,7 +37,7 @@ def workspace(bundle: Path, tmp_path: Path) -> Path:
 def batches(root: Path, *indicators: str) -> list[Batch]:
     """Return the ten batches, of some indicators."""
     workspace = Workspace(root)
-    whole = load.batches_of(workspace, checkpoints.require(workspace, "transform"),
+    whole = kept.batches_of(workspace, checkpoints.require(workspace, "transform"),
                             checkpoints.require(workspace, "extract"), ())
     return [only(batch, *indicators) for batch in whole] if indicators else whole
 

@@ -15,7 +15,7 @@ import pytest
 
 from pipeline.errors import TargetRefused, TargetUnreachable, UsageError
 from pipeline.secrets import redacted
-from targets import names, open_targets, postgresql, secretsmanager
+from targets import _postgresql_address, names, open_targets, secretsmanager
 from targets._address import parsed
 from tests.object_store import SECRET, ObjectStore, known_here, object_store
 from tests.orchestra import etl
@@ -228,7 +228,7 @@ def test_a_comma_in_a_password_parts_nothing(text: str) -> None:
 def understood(url: str) -> dict[str, Any]:
     """Return how libpq reads what the target hands it."""
     conninfo = pytest.importorskip("psycopg", reason="the group `warehouse` is not installed").conninfo
-    return dict(conninfo.conninfo_to_dict(postgresql._parted(url)[0]))
+    return dict(conninfo.conninfo_to_dict(_postgresql_address.parted(url)[0]))
 
 
 @pytest.mark.parametrize(("url", "read", "schema"), [
@@ -241,7 +241,7 @@ def understood(url: str) -> dict[str, Any]:
 ], ids=["ipv6", "socket", "two-hosts"])
 def test_an_address_reaches_the_driver_as_it_was_meant(url: str, read: dict[str, str], schema: str) -> None:
     assert understood(url) == read
-    assert postgresql._parted(url)[1] == schema
+    assert _postgresql_address.parted(url)[1] == schema
     assert "a%2Cb" not in redacted(url) and "a%26b" not in redacted(url)
 
 

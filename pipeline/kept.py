@@ -1,0 +1,97 @@
+"""The clean records that a workspace keeps of its runs, as batches: what a target lacks of them is brought to it.
+
+A run counts as loaded that its own manifest or any target says so of: a load that was killed after it had published, or
+that came into one of two targets, left no manifest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Iterator, Sequence
+from functools import partial
+from itertools import chain, islice
+from typing import TYPE_CHECKING
+
+from history.model import Scope, Vintage, Witness
+from pipeline import checkpoints, staging
+from pipeline.checkpoints import Manifest
+from pipeline.errors import CheckpointError, WorldEconomiesError
+from pipeline.parts import read_rows
+from targets import BaseTarget, Batch
+from utils import Workspace
+
+if TYPE_CHECKING:
+    from pipeline.stage import Stage
+
+
+def committed(targets: Sequence[BaseTarget], *, rebuild: bool) -> set[str]:
+    """Return the batches that any of the targets holds before the first is written; one that cannot tell holds none.
+
+    A single target is asked only before it is made again: it lacks nothing that it holds.
+    """
+    found: set[str] = set()
+    for target in targets if rebuild or len(targets) > 1 else ():
+        with contextlib.suppress(WorldEconomiesError):  # it is told when its turn comes
+            if target.history and not (rebuild and target.fault()):
+                found |= {row["batch_id"] for row in target.query("batch_loads", {})}
+    return found
+
+
+def lacking(stage: Stage, target: BaseTarget, elsewhere: Collection[str], current: Manifest) -> list[Batch]:
+    """Return the batches of every loaded run that the target does not hold and whose records are whole, oldest first.
+
+    elsewhere: of committed(). current: the transform of the current run, whose batches are left to be judged unless
+    they were, or a rebuild finds them among what was there.
+    """
+    runs = {row["run_id"] for row in target.query("loaded_runs", {})}
+    found: list[Batch] = []
+    for run_id in sorted(set(checkpoints.run_ids(stage.workspace)) - runs):  # a run came as a whole or not at all
+        try:
+            after = checkpoints.read_manifest(stage.workspace, run_id, "transform")
+            origin = checkpoints.read_manifest(stage.workspace, run_id, "extract")
+            own = checkpoints.read_manifest(stage.workspace, run_id, "load")
+        except CheckpointError as error:
+            stage.report.warn(f"run {run_id} is left out: {error.what}")
+            continue
+        if after is None or origin is None or after.is_large or checkpoints.refused(stage.workspace, run_id):
+            continue
+        mine = run_id == current.run_id
+        loaded = own is not None and (not mine or own.inputs.get("transform") == after.digest)
+        others = elsewhere if not mine or stage.options.rebuild else ()
+        found += [batch for batch in batches_of(stage.workspace, after, origin, accepted(own))
+                  if (loaded or batch.batch_id in others) and _whole(stage, after, batch)]
+    return found
+
+
+def accepted(own: Manifest | None) -> list[str]:
+    """Return the gates of history that a run's load let through."""
+    return list(own.facts.get("accepted", ())) if own else []
+
+
+def _whole(stage: Stage, manifest: Manifest, batch: Batch) -> bool:
+    """Tell whether the clean records of a batch are as they were written, and name those that are not."""
+    told = next(told for told in manifest.facts["batches"] if told["digest"] == batch.digest)
+    fault = checkpoints.damage(stage.workspace, [p for p in manifest.parts if p.relative_path in told["parts"]])
+    if fault:
+        stage.report.warn(f"{staging.described(batch.vintage)} of run {manifest.run_id} is left out: {fault}")
+    return not fault
+
+
+def batches_of(workspace: Workspace, before: Manifest, origin: Manifest, accept: Sequence[str]) -> list[Batch]:
+    """Return the batches that a run's transform left."""
+    facts, found = origin.facts, []
+    for told in before.facts["batches"]:
+        vintage = Vintage(**told["vintage"])
+        scopes = [Scope(vintage, each["indicator"], tuple(each["years"]), each["complete"]) for each in told["scopes"]]
+        witness = Witness(channel=facts["channel"], archive_id=facts["archive_id"], digest=told["digest"],
+                          sha256=facts["documents"][0]["fingerprint"], fetched_at=told["fetched_at"],
+                          url=facts["documents"][0]["url"])
+        found.append(Batch(vintage, scopes, told["digest"], told["balance"]["out"], told["main"], told["picture_year"],
+                           partial(clean_rows, workspace, told["parts"]), witness, before.run_id,
+                           sorted({*before.facts["accepted"], *accept})))
+    return found
+
+
+def clean_rows(workspace: Workspace, parts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Return the clean records in these parts, as texts."""
+    return chain.from_iterable(islice(read_rows(workspace.resolve(path)), 1, None) for path in parts)

@@ -1,0 +1,58 @@
+"""What one of several targets did not get, it gets with the next load: no vintage is missing in any of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.project import run, sql
+
+BOTH = "sqlite,parquet:lake"
+VINTAGES = "SELECT vintage, (SELECT count(*) FROM fact_gdp AS f WHERE f.from_vintage <= v.vintage " \
+           "AND (f.to_vintage IS NULL OR f.to_vintage > v.vintage)) FROM dim_vintage AS v ORDER BY 1"
+
+
+def load(workspace: Path, target: str, vintage: str, gdp: float) -> tuple[int, str]:
+    table = workspace / f"{vintage}.csv"
+    table.write_text(f"Country,Year,GDP\nKenya,2024,{gdp}\nGhana,2024,90.5\n")
+    for script, more in (("extract.py", ("--source", "table", "--input", table, "--vintage", vintage, "--unit",
+                                         "billion", "--dataset", "own", "--target", target)),
+                         ("transform.py", ()), ("load.py", ("--target", target))):
+        done = run(script, *more, workspace=workspace)
+        assert "Traceback" not in done.stderr
+        if done.returncode:
+            break
+    return done.returncode, done.stderr
+
+
+def in_lake(workspace: Path) -> list[tuple[str, int]]:
+    """Return the vintages of the lake with how many figures each has, by its ranges."""
+    import pyarrow.parquet as pq
+
+    folder = workspace / "lake"
+    tables = json.loads((folder / "manifest.json").read_text())["tables"]
+    facts, known = (pq.read_table(folder / tables[name]["file"]).to_pylist() for name in ("fact_gdp", "dim_vintage"))
+    return [(key, sum(row["from_vintage"] <= key and (row["to_vintage"] is None or row["to_vintage"] > key)
+                      for row in facts)) for key in sorted(row["vintage"] for row in known)]
+
+
+def test_a_target_that_was_away_lacks_nothing_after_the_next_load(tmp_path: Path) -> None:
+    assert load(tmp_path, "regions", "2024-12-01", 50)[0] == 0  # no clean records for a history
+    assert load(tmp_path, BOTH, "2025-01-01", 100)[0] == 0
+    manifest = tmp_path / "lake" / "manifest.json"
+    kept = manifest.read_bytes()
+    manifest.write_text("{}")
+    code, said = load(tmp_path, BOTH, "2025-02-01", 101)  # the second of two targets fails, and that run is left
+    assert (code, "sqlite: loaded" in said) == (6, True), said
+    manifest.write_bytes(kept)
+    assert load(tmp_path, "sqlite", "2025-03-01", 102)[0] == 0  # and it was not named
+    assert [key for key, _ in in_lake(tmp_path)] == ["2025-01-01  2025-01-01"]
+    assert load(tmp_path, BOTH, "2025-04-01", 103)[0] == 0
+    held = sql(tmp_path, VINTAGES)
+    assert [count for _, count in held] == [2, 2, 2, 2]
+    assert in_lake(tmp_path) == held
+    manifest.write_bytes(kept)  # as a backup of last month
+    done = run("load.py", "--target", BOTH, workspace=tmp_path)
+    assert done.returncode == 0 and in_lake(tmp_path) == held, done.stderr
+    done = run("load.py", "--rebuild", "--target", "parquet:lake", workspace=tmp_path)  # all that it held comes again
+    assert done.returncode == 0 and in_lake(tmp_path) == held == sql(tmp_path, VINTAGES), done.stderr
