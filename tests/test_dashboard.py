@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
+import utils
 from history.calendar import WEO
+from pipeline import plan
 from reports.dashboard import facts as facts_module
 from reports.dashboard import page
 from reports.dashboard.facts import Facts
@@ -207,8 +209,8 @@ def test_another_year_of_the_picture(held: Path) -> None:
 
 
 def test_the_first_state_is_what_the_report_was_asked_for(bundle: Path) -> None:
-    read = Read(page_of(facts_of(bundle, "--region", "Oceania", "--min-gdp", "10", "--top", "3")))
-    assert [row[0] for row in read.rows("rank-table", hidden=False)] == ["AUS", "NZL", "PNG"]
+    read = Read(page_of(facts_of(bundle, "--region", "Oceania", "--min-gdp", "10", "--top", "2")))
+    assert [row[0] for row in read.rows("rank-table", hidden=False)] == ["AUS", "NZL"]
     assert read.one('//select[@id="rank-region"]/option[@selected]').get("value") == "Oceania"
     assert read.one('//select[@id="rank-least"]/option[@selected]').get("value") == "10"
 
@@ -266,6 +268,24 @@ def test_a_missing_year(tmp_path: Path) -> None:
     assert "One economy has no figure of 2023: United States." in read.text('//*[@id="warning"]')
     line = next(each for each in read.root.xpath('//*[@id="history"]//path') if "newest" in each.get("class"))
     assert line.get("d").count("M") == 2  # the line is broken where the year is missing
+
+
+def test_economies_with_years_of_their_own(tmp_path: Path) -> None:
+    publish(tmp_path, [batch("rev1", gdp({"USA": {2025: "30507.2"}, "CUB": {2020: "107.4"}}), complete=False,
+                             dataset="wikipedia-nominal")])
+    database = Database(tmp_path)
+    database.run("INSERT INTO Countries_by_GDP VALUES (?, ?, ?, ?, '', ?, ?, NULL, 'wikipedia-nominal', 'rev1', '')",
+                 ("United States", 30507.2, "30507.2", "North America", "USA", 2025),
+                 ("Cuba", 107.4, "107.4", "North America", "CUB", 2020))
+    database.picture(("wikipedia-nominal", "rev1", "", ""))
+    read = Read(page_of(facts_of(tmp_path)))
+    assert "of each economy its newest year, 2025 at the latest" in read.text("//header")
+    assert [row[1:4] for row in read.rows("rank-table")] == [["1", "United States 2025", "30,507.20"],
+                                                             ["2", "Cuba 2020", "107.40"]]
+    cuba = next(each for each in read.data["economies"] if each["c"] == "CUB")
+    assert (cuba["g"], cuba["y"], cuba["gdp"]) == (107.4, 2020, [107.4, None, None, None, None, None])
+    land = read.one('//*[@id="map"]/path[@data-c="CUB"]')
+    assert (land.get("class"), land.findtext("title")) == ("land q3", "Cuba, 2020: 107.40 billion US$")
 
 
 def five_thousand(root: Path) -> None:
@@ -445,8 +465,10 @@ def test_every_text_is_used(bundled: Facts, told: Facts, tmp_path: Path) -> None
     script = (PROJECT / "reports" / "dashboard" / "page.js").read_text(encoding="utf-8")
     every = {f"{section}.{name}" for section, of in words.table.items() if isinstance(of, dict)
              and section not in ("format", "channels", "regions", "countries") for name in of}
+    for measure in ("gdp", "growth"):
+        words.asked |= {f"map.{measure}_value", f"map.{measure}_lead"}  # put together in the script
     left = {name for name in every - words.asked if not re.search(
-        rf"\b{re.escape(name.partition('.')[2].removesuffix('_one').removesuffix('_value'))}\b", script)}
+        rf"\b{re.escape(name.partition('.')[2].removesuffix('_one'))}\b", script)}
     assert left == REASONS
 
 
@@ -490,6 +512,15 @@ def test_report_leaves_the_page_unless_told_not_to(held: Path, tmp_path: Path) -
     assert (done.returncode, "page: results/report.html" in done.stderr) == (0, True), done.stderr
     assert Read(file.read_text(encoding="utf-8")).rows("rank-table")[0][0] == "USA"
     assert not list(file.parent.glob(".report*"))
+
+
+def test_another_look_makes_the_page_again() -> None:
+    """What the page is made from counts among the code of the stage report."""
+    files = (PROJECT / "reports" / "dashboard").rglob("*.*")
+    parts = {path.suffix for path in files if "__pycache__" not in path.parts}
+    assert parts == {".py", ".css", ".js", ".json"}
+    assert parts <= utils._CODE_SUFFIXES
+    assert {"reports", "data/world_map.json"} <= set(plan._CODE["report"])
 
 
 def test_json_cannot_end_its_script() -> None:
