@@ -416,6 +416,8 @@ def test_the_policy_lets_nothing_else_run_or_leave(chromium: Browser, ten: Path)
 def test_no_serious_fault_of_accessibility(chromium: Browser, ten: Path, size: tuple[int, int], scheme: str) -> None:
     with shown(chromium, file_of(ten), size, color_scheme=scheme) as opened:
         opened.page.eval_on_selector_all("details", "each => each.forEach(one => { one.open = true; })")
+        # a table's rows are alike: of a thousand cells the first rows are enough
+        opened.page.eval_on_selector_all("tbody tr:nth-child(n + 4)", "rows => rows.forEach(row => row.remove())")
         assert browser.accessibility_faults(opened.page) == []
 
 
