@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
+import utils
 from history.calendar import WEO
+from pipeline import plan
 from reports.dashboard import facts as facts_module
 from reports.dashboard import page
 from reports.dashboard.facts import Facts
@@ -445,8 +447,10 @@ def test_every_text_is_used(bundled: Facts, told: Facts, tmp_path: Path) -> None
     script = (PROJECT / "reports" / "dashboard" / "page.js").read_text(encoding="utf-8")
     every = {f"{section}.{name}" for section, of in words.table.items() if isinstance(of, dict)
              and section not in ("format", "channels", "regions", "countries") for name in of}
+    for measure in ("gdp", "growth"):
+        words.asked |= {f"map.{measure}_value", f"map.{measure}_lead"}  # put together in the script
     left = {name for name in every - words.asked if not re.search(
-        rf"\b{re.escape(name.partition('.')[2].removesuffix('_one').removesuffix('_value'))}\b", script)}
+        rf"\b{re.escape(name.partition('.')[2].removesuffix('_one'))}\b", script)}
     assert left == REASONS
 
 
@@ -490,6 +494,15 @@ def test_report_leaves_the_page_unless_told_not_to(held: Path, tmp_path: Path) -
     assert (done.returncode, "page: results/report.html" in done.stderr) == (0, True), done.stderr
     assert Read(file.read_text(encoding="utf-8")).rows("rank-table")[0][0] == "USA"
     assert not list(file.parent.glob(".report*"))
+
+
+def test_another_look_makes_the_page_again() -> None:
+    """What the page is made from counts among the code of the stage report."""
+    files = (PROJECT / "reports" / "dashboard").rglob("*.*")
+    parts = {path.suffix for path in files if "__pycache__" not in path.parts}
+    assert parts == {".py", ".css", ".js", ".json"}
+    assert parts <= utils._CODE_SUFFIXES
+    assert {"reports", "data/world_map.json"} <= set(plan._CODE["report"])
 
 
 def test_json_cannot_end_its_script() -> None:

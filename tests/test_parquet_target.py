@@ -100,10 +100,10 @@ def test_reports_are_the_same_from_both(bundled: Path, tmp_path: Path) -> None:
 def test_published_files_are_the_same_from_both(bundled: Path, tmp_path: Path) -> None:
     workspace, left = Path(shutil.copytree(bundled, tmp_path / "workspace")), []
     for target in ("sqlite", LAKE):
-        done = run("report.py", "--no-html", "--target", target, workspace=workspace)
+        done = run("report.py", "--target", target, workspace=workspace)
         assert done.returncode == 0, done.stderr
         left.append([(workspace / "results" / name).read_bytes()
-                     for name in ("Countries_by_GDP.csv", "GDP_history.csv")])
+                     for name in ("Countries_by_GDP.csv", "GDP_history.csv", "report.html")])
     assert left[0] == left[1] and len(left[0][1]) > 1_000_000
 
 

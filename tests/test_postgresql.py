@@ -54,6 +54,16 @@ def test_reports_are_the_same_from_both(both: tuple[Path, str], question: tuple[
     assert told[0].stdout == told[1].stdout
 
 
+def test_the_page_is_the_same_from_both(both: tuple[Path, str]) -> None:
+    workspace, url = both
+    pages = []
+    for target in ("sqlite", url):
+        done = run("report.py", "--no-csv", workspace=workspace, env={"WORLD_ECONOMIES_TARGET": target})
+        assert done.returncode == 0, done.stderr
+        pages.append((workspace / "results" / "report.html").read_text(encoding="utf-8"))
+    assert pages[0] == pages[1]
+
+
 def test_a_run_again_has_nothing_to_do_and_a_rebuild_gives_the_same(both: tuple[Path, str]) -> None:
     workspace, url = both
     held = star(url)

@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline.checkpoints import STAGES, Manifest
 from pipeline.monitor import manifest_of
+from pipeline.secrets import redact_text
 from rules import gates
 from utils import Workspace
 
@@ -45,7 +46,7 @@ def health_of(workspace: Workspace, run_id: str) -> Health:
     return Health(
         run_id, True,
         accepted=sorted({*transform.facts.get("accepted", ()), *(load.facts.get("accepted", ()) if load else ())}),
-        fallbacks=list(extract.facts.get("fallbacks", ())),
+        fallbacks=[redact_text(each) for each in extract.facts.get("fallbacks", ())],
         rows_in=extract.balance["in"], rows_out=transform.balance["out"],
         quarantined=sum(each.get("quarantined", 0) for each in balances), aside=_aside(balances),
         started=extract.started, fetched=_fetched(extract),

@@ -135,6 +135,7 @@
     const title = say(!ahead ? "map.of" : ahead < counted ? "map.of_some" : "map.of_forecast", { measure: words, year });
     $("map-year-out").textContent = year;
     $("map-caption").textContent = title;
+    $("map-lead").textContent = texts.map[measure + "_lead"];
     $("map-title").textContent = title;
     $("map-desc").textContent = say("map.desc", { measure: words, year });
     $("map-said").textContent = counted ? say("map.counted", { n: number(counted), year }) : say("map.none", { year });
@@ -301,10 +302,13 @@
   }
 
   function readOut(each, year, at, now, lines) {
-    const earlier = lines.map((line) => line[at]).filter((value) => value !== null && value !== undefined);
+    const earlier = lines.map((line, edition) => [line[at], data.editions[edition]])
+      .filter(([value]) => value !== null && value !== undefined).sort(([one], [other]) => one - other);
     const parts = [say("country.now", { year, value: number(now[at], 2) })];
     if (earlier.length) {
-      parts.push(say("country.range", { low: number(Math.min(...earlier), 2), high: number(Math.max(...earlier), 2) }));
+      const [low, first] = earlier[0];
+      const [high, last] = earlier[earlier.length - 1];
+      parts.push(say("country.range", { low: number(low, 2), first, high: number(high, 2), last }));
     }
     $("history-said").textContent = parts.join(" ");
   }
@@ -320,7 +324,7 @@
     };
     $("country-facts").replaceChildren(...Object.entries(figures).map(([name, value]) => element("div", {},
       element("dt", {}, texts.country[name]),
-      element("dd", {}, element("strong", {}, value), element("span", {}, name === "risk" ? "" : String(each.y || data.year))))));
+      element("dd", {}, element("strong", {}, value), element("span", {}, name === "risk" ? texts.country.risk_note : String(each.y || data.year))))));
   }
 
   function drawTable(each, years, now, lines, title) {

@@ -32,7 +32,8 @@ def world(facts: Facts, words: Words, outlines: World) -> Markup:
     counted = sum(value is not None for value in values.values())
     return part(
         "world", words("map.title"),
-        tag("p", words("map.lead"), tag("span", " ", words("map.how"), class_="scripted", hidden=True)),
+        tag("p", tag("span", words("map.gdp_lead"), id="map-lead"),
+            tag("span", " ", words("map.how"), class_="scripted", hidden=True)),
         _map_controls(facts, words),
         tag("figure", tag("figcaption", title, id="map-caption"), svg, _legends(words)),
         tag("p", words("map.counted", n=words.number(counted), year=facts.year), id="map-said", aria_live="polite"),
@@ -219,7 +220,8 @@ def facts_of(each: Economy, facts: Facts, words: Words) -> list[Markup]:
              words("country.people_value", value=words.number(each.people, 1))),
             ("inflation", _percent(each.inflation, words)), ("risk", _percent(risk, words))]
     return [tag("div", tag("dt", words(f"country.{name}")), tag("dd", tag("strong", value), tag(
-        "span", str(each.year or facts.year) if name != "risk" else ""))) for name, value in told]
+        "span", words("country.risk_note") if name == "risk" else str(each.year or facts.year))))
+        for name, value in told]
 
 
 def _percent(value: float | None, words: Words, *, sign: bool = False) -> str:
