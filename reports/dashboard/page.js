@@ -149,7 +149,8 @@
   function told(each, measure, year, value) {
     const text = value === null ? texts.map.no_value
       : say("map." + measure + "_value", { value: number(value, measure === "gdp" ? 2 : 1) });
-    return say(value !== null && isForecast(each, year) ? "map.forecast" : "map.value", { name: each.n, year, value: text });
+    const own = data.own_years && measure === "gdp" && year === data.year && each.y ? each.y : year;
+    return say(value !== null && isForecast(each, own) ? "map.forecast" : "map.value", { name: each.n, year: own, value: text });
   }
 
   // --- the ranking ---
