@@ -64,14 +64,22 @@ class Shown:
 
     def watch(self) -> None:
         """Begin to write down."""
+        def said(line: Any) -> None:
+            if line.type in ("error", "warning"):
+                self.faults.append(line.text)
+
         def dialog(each: Any) -> None:
             self.spoken.append(each.message)
             each.dismiss()
 
-        self.page.on("console", lambda line: line.type in ("error", "warning") and self.faults.append(line.text))
+        def failed(request: Any) -> None:
+            if request.failure == "csp" and request.url in self.asked:
+                self.asked.remove(request.url)
+
+        self.page.on("console", said)
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
         self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.on("requestfailed", lambda request: request.failure == "csp" and self.asked.remove(request.url))
+        self.page.on("requestfailed", failed)
         self.page.on("websocket", lambda socket: self.asked.append(socket.url))
         self.page.on("dialog", dialog)
 

@@ -13,8 +13,8 @@ from tests.project import run
 
 FORECASTS = 2024  # the first year that is one
 REGIONS = ("Africa", "Asia", "Europe", "North America", "South America", "Oceania")
-HOSTILE = """<script>window.ran = "script"</script> "A" & 'B' </script><img src=x onerror="window.ran = 'image'">"""
-ENDING = """]]></title></style></svg><!-- <b>"""  # what would end each thing that a text may stand in
+HOSTILE = """<script>window.ran = "script"</script > "A" & 'B' </script><img src=x onerror="window.ran = 'image'">"""
+ENDING = """]]></title></style></svg><!--<script ><b>"""  # what would end each thing that a text may stand in
 
 
 @dataclass(frozen=True)
