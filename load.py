@@ -30,6 +30,7 @@ from rules.cleaning import half_up
 from rules.indicators import MAIN
 from rules.records import Quarantined
 from targets import BaseTarget, Batch, Counts, Picture, open_targets
+from targets._losses import GATE, editions, refuse_losses
 from utils import Parser, Workspace, add_common_options, utc_now
 
 SQLITE = "sqlite"  # of --target, where none is named
@@ -132,7 +133,8 @@ def publish(stage: Stage, target: BaseTarget, before: Manifest, origin: Manifest
     asked: gates named by this command. check: of its columns, now that it is of this schema.
     """
     rebuild = stage.options.rebuild
-    committed = runs_in(target) if rebuild else set()
+    known = rebuild and target.answers and not target.fault()  # of one that is damaged nothing is
+    committed, held = runs_in(target) if known else set(), editions(target) if known and target.history else []
     with target:
         check(target, inside=True)
         describe(target)
@@ -150,6 +152,8 @@ def publish(stage: Stage, target: BaseTarget, before: Manifest, origin: Manifest
         except GateError as error:
             checkpoints.refuse(stage.workspace, before.run_id, error.what)
             raise
+        if GATE not in asked:
+            refuse_losses(target, held)
         note = show(stage, target, before, origin)
     left = [batch for batch in kept if batch.run_id != before.run_id]  # this run's are there twice
     return Published(target.shown, target.history, [*arrivals, *left], bool(arrivals), quarantine,
@@ -279,12 +283,7 @@ def describe(target: BaseTarget) -> None:
 
 
 def runs_in(target: BaseTarget) -> set[str]:
-    """Return the runs that the target holds before it is made again, none where it is damaged or cannot tell.
-
-    A load that was killed after it had published left no manifest.
-    """
-    if not target.answers or target.fault():
-        return set()
+    """Return the runs that the target holds: a load that was killed after it had published left no manifest."""
     return {row["run_id"] for row in target.query("loaded_runs", {})}
 
 
