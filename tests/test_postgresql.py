@@ -83,6 +83,13 @@ def test_wrong_password_unknown_host_and_missing_database(server: Server, tmp_pa
     assert "does not answer" in refused(server, tmp_path, "postgresql://u@127.0.0.1:9/there")
 
 
+def test_a_database_without_a_picture_is_named(server: Server, tmp_path: Path) -> None:
+    server.create("void")
+    for question in ((), ("--revisions",)):
+        done = run("report.py", *question, workspace=tmp_path, env={"WORLD_ECONOMIES_TARGET": server.url("void")})
+        assert (done.returncode, "/void" in done.stderr, ".db" in done.stderr) == (5, True, False), done.stderr
+
+
 def test_tables_of_another_program_are_left_alone(server: Server, tmp_path: Path) -> None:
     url = server.create("foreign")
     in_postgresql(url, "CREATE SCHEMA world_economies; CREATE TABLE world_economies.fact_gdp (a int)")
