@@ -30,6 +30,7 @@ from rules.cleaning import half_up
 from rules.indicators import MAIN
 from rules.records import Quarantined
 from targets import BaseTarget, Batch, Counts, Picture, open_targets
+from targets._losses import GATE, editions, refuse_losses
 from utils import Parser, Workspace, add_common_options, utc_now
 
 SQLITE = "sqlite"  # of --target, where none is named
@@ -139,6 +140,8 @@ def publish(stage: Stage, target: BaseTarget, before: Manifest, origin: Manifest
     targets held before.
     """
     rebuild = stage.options.rebuild
+    known = rebuild and target.answers and not target.fault()  # of one that is damaged nothing is
+    held = editions(target) if known and target.history else []
     with target:
         check(target, inside=True)
         describe(target)
@@ -151,6 +154,8 @@ def publish(stage: Stage, target: BaseTarget, before: Manifest, origin: Manifest
             arrivals = []  # no rebuild takes in what a gate refused, nor fails because of it
         outcomes = [target.publish(batches) for batches in in_groups(arrivals)]
         quarantine = judge(stage, outcomes, accept, target.where)
+        if GATE not in asked:
+            refuse_losses(target, held)
         note = show(stage, target, before, origin)
     left = [batch for batch in kept if batch.run_id != before.run_id]  # this run's are there twice
     return Published(target.shown, target.history, [*arrivals, *left], bool(arrivals), quarantine,

@@ -69,6 +69,8 @@ def choose(workspace: Workspace, stage: str, options: argparse.Namespace) -> Cho
         return Choice(False, f"--from {options.from_stage}")
     if stage == "extract":
         return Choice(True, "it parses archived bytes" if options.from_archive else "it asks the source")
+    if stage == "load" and options.rebuild:
+        return Choice(True, "--rebuild")
     try:
         if stage == "report" and not open_target(options.target, workspace).answers:
             return Choice(False, f"the target {shown(options.target)} answers no queries")

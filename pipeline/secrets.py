@@ -10,8 +10,12 @@ HIDDEN = "***"
 
 # The user info of a URL. A password may hold a raw "@", "/" or "?" although it should not: where a colon follows that
 # does not begin a port, all up to the last "@" goes. Quotes end it, so that a redacted line of JSON stays JSON.
+# Of a database a user without a password stays; elsewhere what stands alone may be a token.
+_USER_ONLY = (r"(?:(?<=postgresql://)|(?<=postgres://)|(?<=redshift://))"
+              r"(?:[\w.+-]|%(?!3[Aa])[0-9A-Fa-f]{2}){1,100}@[^\s/?#@'\"]*(?:[/?#\s'\"]|$)")
 _USER_INFO = re.compile(
-    r"(?<=://)(?:[^\s/?#@:\['\"]{0,500}:(?![0-9]{0,5}(?:[/?#\s'\"]|$))[^\s'\"]{0,500}@|[^\s/?#'\"]{0,500}@)")
+    r"(?<=://)(?:[^\s/?#@:\['\"]{0,500}:(?![0-9]{0,5}(?:[/?#\s'\"]|$))[^\s'\"]{0,500}@|"
+    rf"(?!{_USER_ONLY})[^\s/?#'\"]{{0,500}}@)")
 _SECRET_VALUE = re.compile(
     r"(?i)(?<![^?&;#\s'\"(,])([^=&?#;\s'\"]{0,60}(?:key|token|secret|password|passwd|passphrase|pass|pwd|pw|"
     r"accesscode|auth_?code|key_?id|bearer|signature|sig|"

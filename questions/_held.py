@@ -42,7 +42,7 @@ def datasets(asked: Asked) -> list[str]:
     """Return the datasets that the database holds. Raises CheckpointError where there is none."""
     held = list(dict.fromkeys(row["dataset"] for row in asked.query("editions", {"dataset": None})))
     if not held:
-        raise CheckpointError("There is no vintage in the database yet", where=str(asked.workspace.database), safe=SAFE,
+        raise CheckpointError("There is no vintage in the database yet", where=asked.target.where, safe=SAFE,
                               next_command=EMPTY)
     return held
 

@@ -51,7 +51,7 @@ def without_picture(asked: Asked) -> Report:
     """Return the report of a database that holds figures but no GDP. Raises CheckpointError where it holds nothing."""
     held = asked.query("loaded")
     if not held or not held[0]["batches"]:
-        raise CheckpointError("There is no picture in the database yet", where=str(asked.workspace.database),
+        raise CheckpointError("There is no picture in the database yet", where=asked.target.where,
                               safe=SAFE, next_command=EMPTY)
     note = f"The database holds {held[0]['figures']:,} figures but no GDP, so there is no picture to show."
     return tables("no GDP yet", [], [], [note])

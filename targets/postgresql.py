@@ -26,6 +26,7 @@ from targets import Batch, Counts, Profile, Row, _sql
 from targets._checks import check
 from targets._postgresql_address import ADDRESSED, parted, refuse_unreadable
 from targets._publish import publish
+from targets._refusals import is_refusal, said, with_help
 from targets._schema import refuse_altered, refuse_foreign, refuse_newer
 from targets._server import ServerTarget
 from utils import Workspace, sha256_text, utc_now
@@ -152,20 +153,14 @@ class Target(ServerTarget):
         try:
             yield
         except psycopg.errors.LockNotAvailable as error:
-            raise TargetUnreachable("Another program is writing in the database", where=self.shown, safe=_SAFE,
-                                    next_command="python load.py") from error
-        except psycopg.OperationalError as error:
-            state = error.sqlstate or ""
-            if state.startswith(("28", "3D", "42", "53", "54", "08P01")) or "authentication failed" in str(error):
-                raise self._refused(error) from error
-            raise TargetUnreachable(f"The database does not answer: {_said(error)}", where=self.shown, safe=_SAFE,
-                                    next_command="python load.py") from error
+            raise TargetUnreachable("Another program is writing in the database", where=self.shown,
+                                    safe=_SAFE) from error
         except psycopg.Error as error:
-            raise self._refused(error) from error
-
-    def _refused(self, error: psycopg.Error) -> TargetRefused:
-        return TargetRefused(f"PostgreSQL refuses: {_said(error)}", where=self.shown, safe=_SAFE,
-                             next_command="python load.py")
+            if isinstance(error, psycopg.OperationalError) and not is_refusal(error):
+                raise TargetUnreachable(f"The database does not answer: {said(error)}", where=self.shown,
+                                        safe=_SAFE) from error
+            raise TargetRefused(f"PostgreSQL refuses: {with_help(said(error))}", where=self.shown,
+                                safe=_SAFE) from error
 
     # --- the schema -----------------------------------------------------------------------------------------------
 
@@ -374,8 +369,3 @@ def _number(file: Path) -> int:
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-def _said(error: psycopg.Error) -> str:
-    """Return what the server or the driver says, in one line."""
-    return redacted(" ".join(str(error.diag.message_primary or error).split()))

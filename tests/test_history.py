@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
@@ -199,6 +200,21 @@ def test_a_rebuild_takes_in_what_waits_to_be_loaded(tmp_path: Path) -> None:
     assert run("transform.py", workspace=tmp_path).returncode == 0
     assert run("load.py", "--rebuild", workspace=tmp_path).returncode == 0
     assert sql(tmp_path, "SELECT label FROM dim_vintage ORDER BY label") == [("2024-04",), ("2024-10",)]
+
+
+def test_a_rebuild_loses_no_edition_unless_it_is_told_to(tmp_path: Path) -> None:
+    """As of a warehouse whose workspace is another one now: what it holds of others is not to go unsaid."""
+    for label in ("2024-04", "2024-10"):
+        assert load(tmp_path, write(tmp_path / f"{label}.csv", {label: values(10)}))[0] == 0
+    shutil.rmtree(min(tmp_path.glob("results/runs/2*")))
+    before = content(tmp_path)
+    done = run("load.py", "--rebuild", workspace=tmp_path)
+    assert (done.returncode, "lose 1 of 2 editions" in done.stderr) == (3, True), done.stderr
+    assert "table:own April 2024" in done.stderr and "--rebuild --accept shrink" in done.stderr
+    assert content(tmp_path) == before
+    assert run("load.py", workspace=tmp_path).returncode == 0  # nothing was refused of the run itself
+    assert run("load.py", "--rebuild", "--accept", "shrink", workspace=tmp_path).returncode == 0
+    assert sql(tmp_path, "SELECT label FROM dim_vintage") == [("2024-10",)]
 
 
 def test_a_rebuild_takes_in_what_was_committed_by_a_load_that_was_killed(tmp_path: Path) -> None:

@@ -103,6 +103,16 @@ def test_a_rebuild_equals_what_it_rebuilds(workspace: Path) -> None:
     assert content(workspace) == before
 
 
+def test_the_orchestrator_rebuilds_though_every_checkpoint_is_whole(workspace: Path) -> None:
+    before = content(workspace)
+    for looking in (["--dry-run"], []):
+        done = run("etl_process.py", "--from", "load", "--rebuild", "--no-html", "--no-csv", *looking,
+                   workspace=workspace)
+        assert done.returncode == 0, done.stderr
+        assert "(--rebuild)" in done.stderr or "would run: --rebuild" in done.stdout, done
+    assert content(workspace) == before
+
+
 def test_a_file_that_is_no_database_is_refused_kept_and_rebuilt(workspace: Path) -> None:
     before = content(workspace)
     database = workspace / "sqliteDB" / "World_Economies.db"

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.postgres import PASSWORD, Server, in_postgresql, running, star, star_of
+from tests.orchestra import next_command
+from tests.postgres import PASSWORD, USER, Server, in_postgresql, running, star, star_of
 from tests.project import PROJECT, run, sql
 
 
@@ -85,9 +86,18 @@ def refused(server: Server, workspace: Path, url: str) -> str:
 
 def test_wrong_password_unknown_host_and_missing_database(server: Server, tmp_path: Path) -> None:
     server.create("there")
-    assert "password authentication failed" in refused(server, tmp_path, server.url("there", password="wrong"))
-    assert 'database "gone" does not exist' in refused(server, tmp_path, server.url("gone"))
+    said = refused(server, tmp_path, server.url("there", password="wrong"))
+    assert "refuses: " in said and "password authentication failed" in said
+    said = refused(server, tmp_path, server.url("gone"))
+    assert "refuses: " in said and 'database "gone" does not exist. Its administrator makes it' in said
     assert "does not answer" in refused(server, tmp_path, "postgresql://u@127.0.0.1:9/there")
+
+
+def test_a_database_without_a_picture_is_named(server: Server, tmp_path: Path) -> None:
+    server.create("void")
+    for question in ((), ("--revisions",)):
+        done = run("report.py", *question, workspace=tmp_path, env={"WORLD_ECONOMIES_TARGET": server.url("void")})
+        assert (done.returncode, "/void" in done.stderr, ".db" in done.stderr) == (5, True, False), done.stderr
 
 
 def test_tables_of_another_program_are_left_alone(server: Server, tmp_path: Path) -> None:
@@ -102,6 +112,16 @@ def test_a_password_is_not_taken_from_the_command_line(server: Server, tmp_path:
     done = run("load.py", "--target", server.url("there"), workspace=tmp_path)
     assert done.returncode == 2
     assert "read by every user" in done.stderr and PASSWORD not in done.stderr
+
+
+def test_an_address_without_a_password_may_be_typed(both: tuple[Path, str], server: Server, tmp_path: Path) -> None:
+    url = f"postgresql://{USER}@127.0.0.1:{server.port}/both"
+    done = run("report.py", "--as-of", "2024-04", "--target", url, env={"PGPASSWORD": PASSWORD}, workspace=tmp_path)
+    assert (done.returncode, "United States" in done.stdout) == (0, True), done.stderr
+    done = run("report.py", "--as-of", "2024-04", "--target", url, workspace=tmp_path)
+    assert (done.returncode, "The password belongs into" in done.stderr) == (6, True), done.stderr
+    told = next_command(done.stderr)
+    assert "report.py" in told and told.endswith(f"--as-of 2024-04 --target {url}")
 
 
 def test_a_file_holds_the_address_and_no_process_shows_it(server: Server, tmp_path: Path) -> None:
