@@ -149,7 +149,7 @@ def against(found: Mapping[str, Figure | None], first: str, others: Sequence[str
 
 def verdict(found: Mapping[str, Figure | None], tolerance: float, *, rate: bool) -> str:
     """Return EQUAL, AGREE or DIFFER for the two figures that are furthest apart."""
-    held = sorted(each for each in found.values() if each is not None)
+    held = sorted((each for each in found.values() if each is not None), key=lambda each: each.value)
     low, high = held[0], held[-1]
     apart = high.value - low.value
     if apart <= Decimal(5).scaleb(-1 - min(each.decimals for each in held)):

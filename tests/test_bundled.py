@@ -327,6 +327,7 @@ def test_gdp_equals_the_ten_tables_of_it(captures: Path) -> None:
         assert ours == theirs, name
 
 
+@pytest.mark.full
 def test_the_script_makes_the_same_file_again(captures: Path, tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
     command = [sys.executable, str(utils.PROJECT / "data" / "make_bundle.py"), "--captures", str(captures), "--output"]

@@ -289,6 +289,7 @@ def test_every_row_of_a_wikipedia_page(captures: Path, file: str, rows: int) -> 
 
 # --- how it was made ------------------------------------------------------------------------------------------------
 
+@pytest.mark.full
 def test_the_script_makes_the_same_bytes_again(captures: Path, tmp_path: Path) -> None:
     script = PROJECT / "data" / "make_country_region_table.py"
     made = tmp_path / "table.json"

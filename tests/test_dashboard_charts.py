@@ -75,15 +75,6 @@ def test_bars_and_small_lines() -> None:
     assert drawn == [("fill", "640"), ("fall", "320")]
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_a_picture_of_its_own_has_its_colours(theme: str) -> None:
-    svg = charts.standalone(charts.history(TOLD), 1920, theme)
-    root = etree.fromstring(svg)
-    assert (root.get("width"), root.get("height")) == ("1920", "859")
-    assert "var(" not in svg
-    assert charts.COLOURS["accent"][theme == "dark"] in svg
-
-
 def luminance(colour: str) -> float:
     """Return the relative luminance of WCAG 2."""
     parts = [int(colour[at:at + 2], 16) / 255 for at in (1, 3, 5)]

@@ -328,7 +328,7 @@ def large(indicators: Sequence[str]) -> bytes:
 def test_a_whole_outlook_parses_in_a_moment() -> None:
     indicators = ("NGDPD", "NGDP_RPCH", "NGDPDPC", "LP", "PCPIPCH")
     body = large(indicators)
-    began = time.perf_counter()
+    began = time.process_time()
     _, rows = parsed(body, ",".join(indicators))
-    assert time.perf_counter() - began < 1.5  # 0.3 s measured
+    assert time.process_time() - began < 5  # 0.3 s measured: one that reads all for each row takes minutes
     assert len(rows) == 230 * 5 * 51

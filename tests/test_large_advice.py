@@ -42,7 +42,7 @@ def branches(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("script", ["etl_process.py", "extract.py"])
+@pytest.mark.parametrize("script", [pytest.param("etl_process.py", marks=pytest.mark.full), "extract.py"])
 @pytest.mark.parametrize(("options", "advice"), [
     ((), "--unit billion"),
     (("--unit", "million", "--workers", "100"), "--workers 7"),
@@ -72,7 +72,8 @@ def test_a_file_is_named_where_it_lies(branches: Path, tmp_path: Path) -> None:
     assert f"next:  head -5 '{branches}'\n" in refused.stderr
 
 
-@pytest.mark.parametrize("other", [("--key", "country,year,branch"), ("--unit", "billion"), ("--dataset", "others")],
+@pytest.mark.parametrize("other", [("--key", "country,year,branch"), *(
+    pytest.param(each, marks=pytest.mark.full) for each in (("--unit", "billion"), ("--dataset", "others")))],
                          ids=["key", "unit", "dataset"])
 def test_a_run_is_not_gone_on_with_by_other_options(other: tuple[str, ...], branches: Path, tmp_path: Path) -> None:
     first = ("--unit", "million", "--key", "country,year")

@@ -62,7 +62,7 @@ ASKED: tuple[dict[str, Any], ...] = tuple(
         ("NGA", 2022, 0, 0, None, None, "2024-10-22  2024-10"), (None, None, 0, 0, "Africa", 1, "2024-10-22  2024-10"),
         ("USA", 2022, 1, 0, None, 5, "2024-10-22  2024-10"), ("JPN", 2022, 0, 1, "Asia", None, "2025-04-22  2025-04"),
         ("JPN", 0, 0, 1, None, None, "2025-04-22  2025-04")))
-OF_SQLITE = {"own_tables", "held_series", "held_keys", "measures", "schema", "columns"}
+OF_SQLITE = {"own_tables", "held_series", "held_keys", "measures", "schema", "columns", "explored"}
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from questions.compare import Figure, verdict
 from tests.history_db import WEO, Database, key
 from tests.project import run
 
@@ -132,3 +134,8 @@ def test_no_year_in_common(tmp_path: Path) -> None:
         database.fact(dataset, "NGDPD", "USA", year, key(vintage), None, "1", 0, 0)
     done = run("report.py", "--compare", BOTH, workspace=tmp_path / "w")
     assert "no year in common: imf-weo has 2024, worldbank-wdi has 2023" in done.stderr
+
+
+def test_equal_figures_of_which_one_is_no_forecast_for_sure() -> None:
+    figures = {"a": Figure(Decimal("1.5"), 1, None), "b": Figure(Decimal("1.5"), 1, 0)}
+    assert verdict(figures, 1.0, rate=False) == "equal"

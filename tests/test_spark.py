@@ -106,7 +106,7 @@ def by_spark(pool: SparkPool, table: pa.Table, plan: TablePlan) -> tuple[Outcome
 
 
 @needs_spark
-@pytest.mark.parametrize("count", [50_000, pytest.param(200_000, marks=pytest.mark.full)])
+@pytest.mark.parametrize("count", [100_000, pytest.param(200_000, marks=pytest.mark.full)])
 def test_nasty_records_are_what_they_are_by_polars(pool: SparkPool, count: int) -> None:
     rows = records(count, 20261121)
     plan = replace(plan_for(rows), key=("country", "year", "f8"))
