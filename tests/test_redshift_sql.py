@@ -57,7 +57,8 @@ RESERVED = re.compile(r"(?<![.\"\w'])(?:backup|delta|encode|minus|new|off|offlin
 ASKED: tuple[dict[str, Any], ...] = tuple(
     {"dataset": WEO, "indicator": "NGDPD", "iso3": iso3, "year": year, "vintage": vintage,
      "now": "2025-04-22  2025-04", "then": "2024-04-16  2024-04", "label": "2024-10", "updated": "", "picture": picture,
-     "own": own, "region": region, "top": top, "min_gdp": 1.5, "batch_id": two()[1].batch_id}
+     "own": own, "region": region, "top": top, "min_gdp": 1.5, "batch_id": two()[1].batch_id,
+     "first": 2020, "last": 2025}
     for iso3, year, picture, own, region, top, vintage in (
         ("NGA", 2022, 0, 0, None, None, "2024-10-22  2024-10"), (None, None, 0, 0, "Africa", 1, "2024-10-22  2024-10"),
         ("USA", 2022, 1, 0, None, 5, "2024-10-22  2024-10"), ("JPN", 2022, 0, 1, "Asia", None, "2025-04-22  2025-04"),

@@ -21,6 +21,13 @@ WHERE b.dataset = $1 AND b.label = $2 AND b.updated = $3
 ORDER BY l.fetched_at DESC, b.batch_id;
 
 -- SELECT
+SELECT iso3, year, value
+FROM fact_gdp
+WHERE dataset = $1 AND indicator = $2
+  AND from_vintage <= $3 AND (to_vintage IS NULL OR to_vintage > $3)
+ORDER BY iso3, year;
+
+-- SELECT
 SELECT batch_id, count(*) AS times FROM etl_load GROUP BY batch_id ORDER BY batch_id;
 
 -- SELECT
@@ -177,7 +184,7 @@ JOIN dim_vintage AS v USING (dataset, label, updated)
 WHERE b.dataset = $1;
 
 -- SELECT
-SELECT iso3, name, region FROM dim_country ORDER BY iso3;
+SELECT iso3, name, region, subregion FROM dim_country ORDER BY iso3;
 
 -- SELECT
 SELECT f.iso3, f.year, f.value_text, f.decimals, f.forecast
@@ -494,6 +501,26 @@ SELECT indicator FROM dim_scope_key WHERE dataset = $1
 ORDER BY indicator;
 
 -- SELECT
+SELECT f.iso3 AS "ISO3", f.year AS "Year", f.value
+FROM fact_gdp AS f
+LEFT JOIN dim_scope_key AS k ON k.dataset = f.dataset AND k.indicator = f.indicator AND k.iso3 = f.iso3
+     AND k.year = f.year AND k.vintage = $1
+WHERE f.dataset = $2 AND f.indicator = 'NGDPD' AND f.year BETWEEN 2020 AND 2025
+  AND f.from_vintage <= $1 AND (f.to_vintage IS NULL OR f.to_vintage > $1)
+  AND (0 = 0 OR k.iso3 IS NOT NULL)
+ORDER BY f.iso3, f.year;
+
+-- SELECT
+SELECT f.iso3 AS "ISO3", f.year AS "Year", f.value
+FROM fact_gdp AS f
+LEFT JOIN dim_scope_key AS k ON k.dataset = f.dataset AND k.indicator = f.indicator AND k.iso3 = f.iso3
+     AND k.year = f.year AND k.vintage = $1
+WHERE f.dataset = $2 AND f.indicator = 'NGDPD' AND f.year BETWEEN 2020 AND 2025
+  AND f.from_vintage <= $1 AND (f.to_vintage IS NULL OR f.to_vintage > $1)
+  AND (1 = 0 OR k.iso3 IS NOT NULL)
+ORDER BY f.iso3, f.year;
+
+-- SELECT
 SELECT (SELECT count(*) FROM etl_batch) AS batches, (SELECT count(*) FROM fact_gdp WHERE to_vintage IS NULL) AS figures;
 
 -- SELECT
@@ -584,6 +611,12 @@ ORDER BY CAST(GDP_as_published AS DOUBLE PRECISION) DESC, ISO3;
 
 -- SELECT
 SELECT dataset, label, updated, published, dating, vintage FROM dim_vintage ORDER BY dataset, vintage;
+
+-- SELECT
+SELECT iso3, year, from_vintage, to_vintage, value, forecast
+FROM fact_gdp
+WHERE dataset = $1 AND indicator = $2
+ORDER BY iso3, year, from_vintage;
 
 -- WITH clause; ROW_NUMBER window function
 WITH held AS (
