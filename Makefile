@@ -1,8 +1,9 @@
 # World Economies. `make` lists what can be made; `make run` is all that a newcomer needs.
 
+# JOBS: processes that test; on two cores a third works while another waits.
 VENV = .venv
 PY   = $(VENV)/bin/python
-JOBS = 2
+JOBS = 3
 ARGS =
 
 # Each of a thousand processes that the tests start would compile the project anew.

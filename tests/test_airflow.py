@@ -225,6 +225,7 @@ def test_one_setting_chooses_when_it_runs(chosen: str, cron: str | None, due: in
 
 
 @needs_airflow
+@pytest.mark.full
 def test_only_what_may_pass_is_tried_again(airflow: Airflow, other: Path) -> None:
     codes = [str(int(code)) for code in ExitCode]
     told = airflow.told(CODES, *codes, AIRFLOW_VAR_WORLD_ECONOMIES_PROJECT=str(other))
@@ -286,6 +287,7 @@ def test_it_is_tried_four_times_more_and_no_more(codes: str, state: str, begun: 
 
 
 @needs_airflow
+@pytest.mark.full
 def test_a_connection_becomes_an_address(airflow: Airflow) -> None:
     wanted = {
         "postgresql://analyst:s3cr3t%2Fp%40ss@db.example.org:5433/gdp?schema=economies&sslmode=require":

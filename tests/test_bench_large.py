@@ -122,6 +122,7 @@ def test_every_spelling_of_the_table_is_in_the_names(table: Path) -> None:
 
 @pytest.mark.parametrize("tool", [pytest.param(tool, marks=pytest.mark.full) if tool == "spark" else tool
                                   for tool in NEEDED])  # Java takes half a minute to start
+@pytest.mark.full
 def test_a_peer_gives_the_answer_of_plain_python(tool: str, table: Path, tmp_path: Path) -> None:
     result = run(tool, table, tmp_path / "out")
     regions, fates = reference.regional(table)

@@ -160,6 +160,7 @@ def test_every_group_of_a_weo_groups_file(captures: Path) -> None:
 
 
 @pytest.mark.parametrize("file", ["WEOOct2023all.xlsx", "WEOOct2024all_damaged_decimal_point.xlsx"])
+@pytest.mark.full
 def test_every_economy_of_a_weo_workbook(captures: Path, file: str) -> None:
     import openpyxl
 

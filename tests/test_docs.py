@@ -130,7 +130,8 @@ def _tool(path: Path, command: str) -> None:
     path.chmod(0o755)
 
 
-LONG = ("docs/sources.md", "docs/publishing.md")  # most of their commands are the README's, too
+# Those whose commands are long, and most of them the README's, too.
+LONG = [f"docs/{name}.md" for name in ("sources", "publishing", "history", "scale", "data", "dashboard", "operations")]
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, marks=[pytest.mark.full] if page in LONG else [])

@@ -156,6 +156,7 @@ def test_real_vintages_of_every_indicator_in_any_order(bundle: Path, tmp_path: P
     assert content(tmp_path / "any") == content(bundle)
 
 
+@pytest.mark.full
 def test_the_bundle_again_adds_witnesses_only(workspace: Path) -> None:
     before = content(workspace)
     counts, = publish(workspace, batches(workspace))
@@ -230,6 +231,7 @@ def test_the_report_of_october_2019_goes_before_the_bundle(workspace: Path, capt
     assert report.stdout.splitlines()[1].startswith("1,United States,21439.45,"), report.stdout + report.stderr
 
 
+@pytest.mark.full
 def test_the_report_of_october_2022_has_china_corrected(workspace: Path, captures: Path) -> None:
     before = content(workspace)
     code, said = weo(workspace, captures / "weo/WEO_Data_2022-10_utf16le.xls")
@@ -247,6 +249,7 @@ def test_the_report_of_october_2022_has_china_corrected(workspace: Path, capture
         ("2022-10", "2022-11-30", "CHN", 2023, "21643.252", "19243.974")]
 
 
+@pytest.mark.full
 def test_the_saved_again_october_2023_is_refused_for_its_one_altered_cell(workspace: Path, captures: Path) -> None:
     pytest.importorskip("openpyxl", reason="openpyxl reads .xlsx")
     before = content(workspace)

@@ -104,8 +104,9 @@ def test_databases_on_a_disk_of_their_own_that_is_full(table: Path, old: Path, w
     assert half_written(workspace) == []
 
 
-@pytest.mark.parametrize(("script", "at"), [("worker of extract.py", "4"), ("worker of transform.py", "7"),
-                                            ("worker of load.py", "3")])
+@pytest.mark.parametrize(("script", "at"), [
+    ("worker of extract.py", "4"), pytest.param("worker of transform.py", "7", marks=pytest.mark.full),
+    pytest.param("worker of load.py", "3", marks=pytest.mark.full)])
 def test_a_worker_that_meets_a_full_disk_says_so(script: str, at: str, table: Path, old: Path,
                                                  workspace: Path) -> None:
     arguments = ("--source", "table", "--input", str(table), "--target", "regions", "--no-html", *OPTIONS)

@@ -71,7 +71,9 @@ def test_the_same_again_is_nothing_to_do(table: Path, by_polars: Any) -> None:
 
 @pytest.mark.parametrize("options", [
     ("--engine", "pandas"), ("--engine", "polars", "--workers", "1"), ("--engine", "polars", "--piece-size", "3K"),
-    ("--engine", "polars", "--workers", "3", "--piece-size", "1M", "--memory", "900M"), ()], ids=" ".join)
+    pytest.param(
+        ("--engine", "polars", "--workers", "3", "--piece-size", "1M", "--memory", "900M"), marks=pytest.mark.full),
+    ()], ids=" ".join)
 def test_any_engine_workers_and_pieces_give_the_same(table: Path, tmp_path: Path, options: tuple[str, ...]) -> None:
     done = etl(table, tmp_path, *options)
     assert done.returncode == 0, done.stderr

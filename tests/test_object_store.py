@@ -322,6 +322,7 @@ def test_a_store_that_does_not_answer(store: ObjectStore, tmp_path: Path, local:
     assert (type(error), error.retry, error.where) == (TargetUnreachable, True, f"s3://{BUCKET}/w")
 
 
+@pytest.mark.full
 def test_a_stage_is_tried_again_when_the_store_was_away(local: Path, tmp_path: Path, running: ObjectStore) -> None:
     done = run("etl_process.py", "--source", "table", "--input", local, "--target", "regions", "--stage-retries", "1",
                "--storage", f"s3://{BUCKET}/w", workspace=tmp_path / "w",

@@ -41,6 +41,7 @@ def test_packets_dropped_in_silence(silent_port: int, tmp_path: Path) -> None:
     assert manifest(tmp_path, "extract")["facts"]["channel"] == "bundled"
 
 
+@pytest.mark.full
 def test_names_dropped_in_silence(tmp_path: Path) -> None:
     (tmp_path / "path").mkdir()
     (tmp_path / "path" / "sitecustomize.py").write_text(HANGING_RESOLVER)
