@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -18,9 +19,9 @@ class ServerTarget(BaseTarget):
     history = True
     needed = True
 
+    @abstractmethod
     def run(self, name: str, rows: Sequence[Mapping[str, Any] | Sequence[Any]]) -> int:
         """Run a statement once a row; returns how many rows it changed."""
-        raise NotImplementedError
 
     def applied(self, batch_id: str) -> bool:
         """Tell whether the ledger holds the batch."""

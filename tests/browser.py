@@ -30,6 +30,8 @@ AXE = Path(os.environ.get("WORLD_ECONOMIES_AXE", PROJECT / ".axe")) / "node_modu
 DESK, PHONE = (1280, 900), (390, 844)  # pixels of a window
 PATIENCE = 10_000  # milliseconds for anything a page should do at once
 
+RANKED = "#rank-table tbody tr:not([hidden])"
+
 needs_axe = pytest.mark.skipif(not AXE.exists(), reason="no axe-core: make axe")
 
 
@@ -180,3 +182,18 @@ _CUT = """() => [...document.body.querySelectorAll("*")].filter(e => {
        || (s.overflowY !== "visible" && e.scrollHeight > e.clientHeight + 1));
   }).slice(0, 8).map(e => `${e.tagName}#${e.id}.${e.getAttribute("class")} ${e.scrollWidth}x${e.scrollHeight} in `
     + `${e.clientWidth}x${e.clientHeight}`)"""
+
+
+def file_of(workspace: Path) -> Path:
+    """Return the page of a workspace."""
+    return workspace / "results" / "report.html"
+
+
+def choose(page: Shown, **values: str | int) -> None:
+    """Set controls by their ids, "_" for "-", as a reader does."""
+    for name, value in values.items():
+        control = page.page.locator(f"#{name.replace('_', '-')}")
+        if control.evaluate("each => each.tagName") == "SELECT":
+            control.select_option(str(value))
+        else:
+            control.fill(str(value))

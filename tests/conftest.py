@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
     from engines import TableEngine
     from pipeline.http import Http
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # before what follows
 
+from tests import browser, pages
+from tests.browser import Shown, file_of, shown
 from tests.history_db import history
 from tests.orchestra import etl, write_table
 from tests.project import CAPTURES, run
@@ -123,3 +127,29 @@ def undisturbed(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def finished(undisturbed: Path, tmp_path: Path) -> Path:
     """A copy of the finished workspace, elsewhere."""
     return Path(shutil.copytree(undisturbed, tmp_path / "workspace"))
+
+
+# --- the page in a browser --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser.started() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def ten(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with the ten bundled editions and their page; only look at it."""
+    workspace = pages.copied(tmp_path_factory.mktemp("page") / "workspace", bundle)
+    pages.page_of(workspace)
+    return workspace
+
+
+@pytest.fixture
+def page(chromium: Browser, ten: Path) -> Iterator[Shown]:
+    """The page of the ten editions at a desk, from disk; it does what no page may, and the test fails."""
+    with shown(chromium, file_of(ten)) as opened:
+        yield opened
+        assert opened.faults == []
+        assert [each for each in opened.asked if not each.startswith("blob:")] == [file_of(ten).as_uri()]
