@@ -399,3 +399,20 @@ def test_a_table_of_somebody_else_is_left_alone(workspace: Path) -> None:
     assert done.returncode == 6
     assert "tables of another program: fact_gdp (lacks dataset, indicator, iso3, year …; has a)" in done.stderr
     assert sql(workspace, "SELECT a FROM fact_gdp") == [(7,)]
+
+
+def test_a_check_that_fails_stops_the_publishing(workspace: Path) -> None:
+    """A figure that another program took away: the load after it sees that the edition is not whole."""
+    database = workspace / "sqliteDB" / "World_Economies.db"
+    with closing(sqlite3.connect(database)) as other:
+        other.execute("DELETE FROM fact_gdp WHERE iso3 = 'DEU' AND year = 2024")
+        other.commit()
+    before = database.read_bytes()
+    [own] = (workspace / "results" / "runs").glob("*/load.json")
+    own.unlink()
+    done = run("load.py", workspace=workspace)
+    assert done.returncode == 3, done.stderr
+    assert "The check figures_counted fails after the load: imf-weo" in done.stderr
+    assert database.read_bytes() == before
+    assert run("load.py", "--rebuild", workspace=workspace).returncode == 0
+    assert sql(workspace, "SELECT value_text FROM fact_gdp WHERE iso3 = 'DEU' AND year = 2024") == [("985.125",)]
