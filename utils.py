@@ -158,6 +158,15 @@ def fsync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, whose names survive a power cut."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    fsync_folder(folder.parent)
+
+
 @contextlib.contextmanager
 def atomic_file(path: Path, mode: str = "wb", *, name_after: Callable[[Path], Path] | None = None,
                 newline: str | None = None) -> Iterator[IO[Any]]:
@@ -166,8 +175,8 @@ def atomic_file(path: Path, mode: str = "wb", *, name_after: Callable[[Path], Pa
     name_after: called with the finished temporary file, returns the final path (for names made from the content).
     Raises DiskFull; leaves nothing behind when the body raises.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     with disk_full_named(path):
+        make_folder(path.parent)
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:60]}-", suffix=".tmp")
         try:
             binary = "b" in mode

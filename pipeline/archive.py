@@ -32,7 +32,7 @@ from pipeline.documents import RawDocument
 from pipeline.errors import CheckpointError, UsageError
 from pipeline.http import URL_KEY
 from pipeline.secrets import is_secret_header, redact_text, redacted, url_key
-from utils import atomic_file, disk_full_named, fsync_folder, sha256_file, utc_now, write_json
+from utils import atomic_file, sha256_file, utc_now, write_json
 
 LARGEST_COPY = 256 * 1024 * 1024  # bytes of a local file that is copied; a larger one is referred to where it lies
 _ID = re.compile(r"([0-9]{8}T[0-9]{6}Z)-([A-Za-z0-9_.]{1,60})-([0-9a-f]{8})")
@@ -171,19 +171,10 @@ class Archive:
         body = self.body(sha256)
         if _intact(body, sha256):
             return
-        self._make(body.parent)
         with atomic_file(body) as copy:
             if _digest(stream, copy)[0] != sha256:
                 raise UsageError("The file changes while it is read", safe=_SAFE,
                                  next_command="the same command again, when nothing writes to the file any more")
-
-    def _make(self, folder: Path) -> None:
-        """Make a folder whose name survives a power cut, and those above it."""
-        if not folder.is_dir():
-            self._make(folder.parent)
-            with disk_full_named(folder):
-                folder.mkdir(exist_ok=True)
-                fsync_folder(folder.parent)
 
     # --- reading
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.errors import UsageError, WorkspaceLocked
-from utils import Workspace, disk_full_named, utc_now
+from utils import Workspace, disk_full_named, fsync_folder, make_folder, utc_now
 
 LOCK_FD = "WORLD_ECONOMIES_LOCK_FD"
 WAIT_SECONDS = 2.0  # how long a new run waits for orphans of a killed one to end
@@ -58,8 +58,12 @@ def sweep(workspace: Workspace) -> None:
 def _opened(workspace: Workspace) -> int:
     try:
         with disk_full_named(workspace.lock):
-            workspace.lock.parent.mkdir(parents=True, exist_ok=True)
-            return os.open(workspace.lock, os.O_RDWR | os.O_CREAT, 0o644)
+            make_folder(workspace.lock.parent)
+            if workspace.lock.exists():
+                return os.open(workspace.lock, os.O_RDWR)
+            descriptor = os.open(workspace.lock, os.O_RDWR | os.O_CREAT, 0o644)
+            fsync_folder(workspace.lock.parent)
+            return descriptor
     except OSError as error:
         raise UsageError(f"The workspace cannot be written: {error.strerror}", where=str(error.filename),
                          safe="nothing was changed", next_command="choose another --workspace") from error
@@ -95,6 +99,7 @@ def _sign(descriptor: int) -> None:
     content = {"pid": os.getpid(), "command": Path(sys.argv[0]).name, "since": utc_now(), "host": socket.gethostname()}
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, json.dumps(content).encode(), 0)
+    os.fsync(descriptor)  # after a power cut, too, it tells that something may lie about half-written
 
 
 def _holder(descriptor: int) -> str:

@@ -145,6 +145,8 @@ def _open_log(workspace: Workspace) -> Path:
     try:
         logs.configure(workspace)
     except OSError as error:
+        if full := full_disk(error):
+            raise full from error
         raise UsageError(f"The workspace cannot be written: {error.strerror}", where=str(workspace.root),
                          safe="nothing was changed", next_command="choose another --workspace") from error
     return workspace.log

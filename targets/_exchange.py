@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Collection
 from pathlib import Path
 
-from utils import fsync_folder
+from utils import fsync_folder, make_folder
 
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # of Linux
 BUILT, REPLACED = ".tmp", ".old"
@@ -21,7 +21,7 @@ BUILT, REPLACED = ".tmp", ".old"
 
 def begin(place: Path) -> Path:
     """Return a new empty folder beside `place` in which its successor is built."""
-    place.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(place.parent)
     building = place.with_name(f".{place.name}-{secrets.token_hex(4)}{BUILT}")
     building.mkdir()
     return building

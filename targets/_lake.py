@@ -29,7 +29,7 @@ from typing import IO, Any
 
 from pipeline import storage
 from pipeline.errors import TargetRefused, TargetUnreachable, UsageError, WorldEconomiesError
-from utils import atomic_file, disk_full_named
+from utils import atomic_file, disk_full_named, make_folder
 
 MANIFEST = "manifest.json"
 LOCK = ".lock"
@@ -79,7 +79,7 @@ class FolderLake:
         Raises TargetUnreachable where another program writes.
         """
         with self._in_words(), disk_full_named(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self.folder)
             descriptor = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             with self._in_words():

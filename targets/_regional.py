@@ -239,6 +239,7 @@ _PRAGMAS = ("PRAGMA journal_mode = OFF", "PRAGMA synchronous = OFF", "PRAGMA loc
 
 def _opened(path: Path) -> sqlite3.Connection:
     """Open a file that nobody sees yet, in a transaction as soon as something is inserted."""
+    path.touch()  # by SQLite a disk without room for a name is a file that cannot be opened
     db = sqlite3.connect(path)
     for pragma in _PRAGMAS:
         db.execute(pragma)

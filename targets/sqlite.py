@@ -24,7 +24,7 @@ from rules.identity import Country
 from targets import BaseTarget, Batch, Counts, Picture, Profile, Row, _schema, _sql
 from targets._checks import check
 from targets._publish import publish
-from utils import Workspace, disk_full_named, fsync_folder, utc_now
+from utils import Workspace, disk_full_named, fsync_folder, make_folder, utc_now
 
 ROWS_A_STATEMENT = 50
 _SAFE = "the database is as it was"
@@ -70,7 +70,7 @@ class Target(BaseTarget):
 
     def _make_copy(self) -> Path:
         """Make a copy of the database, or an empty file where there is none to copy."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent)
         descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=".World_Economies-", suffix=".tmp")
         os.close(descriptor)
         self._copy = Path(name)  # known before it is filled: a disk that is full must leave nothing of it

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # before what follows
 
-from tests import browser, pages
+from tests import browser, pages, summary
 from tests.browser import Shown, file_of, shown
 from tests.history_db import history
 from tests.orchestra import etl, write_table
@@ -37,6 +37,13 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     if isinstance(val, str) and len(val) > LONGEST_ID:
         return val[:LONGEST_ID].encode("unicode_escape").decode("ascii") + "..."
     return None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [each for outcome in ("passed", "failed") for each in terminalreporter.getreports(outcome)]
+    if told := summary.lines(reports):
+        terminalreporter.section("what was struck")
+        terminalreporter.write("\n".join([*told, ""]))
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ class ObjectStore:
     def __init__(self, host: str, port: int) -> None:
         import boto3
 
-        self.address = f"http://{host}:{port}"
+        self.address, self.port = f"http://{host}:{port}", port
         self.env = {"AWS_ENDPOINT_URL": self.address, "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": SECRET,
                     "AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
         self.client: Any = boto3.client("s3", endpoint_url=self.address, region_name="us-east-1",

@@ -1,0 +1,50 @@
+"""Power lost after each call of a run: what readers then find, and what the same command makes of it."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+
+from tests import tracing
+from tests.sweep import Outcome, Scene, archived, clean, noted
+from tests.tracing.disk import JOURNAL, NAMES, STRICT, Disk, Tree, lay
+
+
+def losses(scene: Scene) -> Iterator[tuple[str, Tree]]:
+    """Yield (where, what the machine finds), each different finding once, logs and the lock aside."""
+    scene.reset()
+    disk, known = Disk(scene.root), set()
+    run = tracing.traced(scene.command(), scene.root, record=True, env=scene.environment())
+    assert run.code == 0, run.err
+    for at, event in enumerate(run.events):
+        disk.play(event)
+        for how, seed in ((STRICT, 0), (NAMES, 0), (JOURNAL, at), (JOURNAL, -at)):
+            tree = disk.after_power_loss(how, seed)
+            digest = hashlib.sha256()
+            for path, data in sorted(tree.items()):
+                if not path.startswith("log/") and path != "results/.lock":
+                    digest.update(f"{path}\0{len(data or b'')}\0".encode() + (data or b""))
+            if digest.digest() not in known:
+                known.add(digest.digest())
+                yield f"{how} after {event['script']} {event['number']} {event['kind']} {event['path']}", tree
+
+
+def lost(scene: Scene, found: list[tuple[str, Tree]], *, finish: bool = True) -> Outcome:
+    """Let the machine come up with each finding; finish: type the command again, too."""
+    told = Outcome(scene.name, "power cut" if finish else "power cut, read only", scene.cost())
+    for where, tree in found:
+        told.kills += 1
+        shutil.rmtree(scene.root, ignore_errors=True)
+        lay(tree, scene.root)
+        with noted(told, "power lost", where):
+            assert scene.state() in (scene.before, scene.after), "readers see neither the old nor the new"
+            kept = archived(scene.root)
+            if finish:
+                again = scene.typed()
+                assert again.returncode == 0, f"the same command ends with {again.returncode}: {again.stderr}"
+                assert scene.state() == scene.after, "the content is not that of an undisturbed run"
+                assert kept <= archived(scene.root), "something fetched is lost"
+                clean(scene.root)
+            told.recovered += 1
+    return told
