@@ -23,7 +23,8 @@ from typing import Any
 
 from pipeline.errors import ExitCode
 from tests import large_table, tracing
-from tests.lakes import in_folder
+from tests.lakes import held, in_folder
+from tests.object_store import BUCKET, ObjectStore
 from tests.orchestra import content, half_written, table_options, write_table
 from tests.postgres import Server, star, star_of
 from tests.project import run
@@ -197,6 +198,31 @@ class Parquet(Scene):
         return in_folder(self.root / "lake")
 
 
+class ObjectStoreLake(Parquet):
+    """The same in a lake in an object store; what is sent there are boundaries."""
+
+    name = "parquet in S3"
+    target = f"parquet:s3://{BUCKET}/lake"
+
+    def __init__(self, folder: Path, store: ObjectStore) -> None:
+        self.store, self.ports = store, (store.port,)
+        super().__init__(folder)
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.held = {key: self.store.get(key) for key in self.store.keys("lake")}
+
+    def reset(self) -> None:
+        super().reset()
+        for key in self.store.keys("lake"):
+            self.store.client.delete_object(Bucket=BUCKET, Key=key)
+        for key, data in self.held.items():
+            self.store.put(key, data)
+
+    def state(self) -> Any:
+        return held(lambda name: self.store.get(f"lake/{name}"))
+
+
 class Postgresql(Parquet):
     """A load into a PostgreSQL that holds an earlier vintage; its messages are boundaries, too."""
 
@@ -281,7 +307,8 @@ class Outcome:
 
     def line(self) -> dict[str, Any]:
         """Return it as a line of the table."""
-        return {"target": f"{self.scene}: {self.failure}", "boundaries": self.boundaries, "kills": self.kills, "recovered": self.recovered,
+        return {"target": f"{self.scene}: {self.failure}", "boundaries": self.boundaries, "kills": self.kills,
+                "recovered": self.recovered,
                 "divergences": len(self.divergences), "worst": round(self.worst, 1)}
 
 

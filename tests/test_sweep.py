@@ -14,6 +14,7 @@ from tests.object_store import known_here, object_store
 from tests.postgres import running
 from tests.redshift import Warehouse
 from tests.sweep import (
+    ObjectStoreLake,
     Outcome,
     Parquet,
     Postgresql,
@@ -32,8 +33,8 @@ pytestmark = tracing.here
 Record = Callable[[str, object], None]
 SLICES = 8  # of a sweep, so that processes share it
 # scene: kills, full disks and power cuts of the short form
-SHORT = {"sqlite": (4, 2, 2), "first": (1, 1, 1), "parquet": (2, 1, 1), "regions": (1, 1, 1), "postgresql": (2, 0, 0),
-         "redshift": (1, 0, 0)}
+SHORT = {"sqlite": (4, 2, 2), "first": (1, 1, 1), "parquet": (2, 1, 1), "regions": (1, 1, 1), "store": (1, 0, 0),
+         "postgresql": (2, 0, 0), "redshift": (1, 0, 0)}
 LOCAL = [name for name, (_, disks, _) in SHORT.items() if disks]
 
 
@@ -42,10 +43,15 @@ def made(name: str, folder: Path, opened: ExitStack) -> Scene:
     if name == "regions":
         pytest.importorskip("polars", reason="the group `large` is not installed")
         pytest.importorskip("adbc_driver_sqlite", reason="the group `large` is not installed")
-    if name == "parquet":
+    if name in ("parquet", "store"):
         pytest.importorskip("pyarrow", reason="the group `large` is not installed")
     if name in ("sqlite", "first", "parquet", "regions"):
         return {"sqlite": Sqlite, "first": SqliteFirst, "parquet": Parquet, "regions": Regions}[name](folder)
+    if name == "store":
+        pytest.importorskip("moto", reason="moto is not installed")
+        store = opened.enter_context(object_store())
+        opened.enter_context(known_here(store))
+        return ObjectStoreLake(folder, store)
     pytest.importorskip("psycopg", reason="the group `warehouse` is not installed")
     if name == "postgresql":
         return Postgresql(folder, opened.enter_context(running()))
@@ -93,7 +99,7 @@ def test_the_power_fails_at_some(scene: Scene, record_property: Record) -> None:
 
 
 def _key(scene: Scene) -> str:
-    return {SqliteFirst: "first"}.get(type(scene), type(scene).__name__.lower())
+    return {SqliteFirst: "first", ObjectStoreLake: "store"}.get(type(scene), type(scene).__name__.lower())
 
 
 # --- every one ----------------------------------------------------------------------------------------------------
