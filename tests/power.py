@@ -30,6 +30,21 @@ def losses(scene: Scene) -> Iterator[tuple[str, Tree]]:
                 yield f"{how} after {event['script']} {event['number']} {event['kind']} {event['path']}", tree
 
 
+def kept(scene: Scene) -> None:
+    """Assert that what was said to be done stays done when the power fails at once."""
+    scene.reset()
+    disk = Disk(scene.root)
+    run = tracing.traced(scene.command(), scene.root, record=True, env=scene.environment())
+    for event in run.events:
+        disk.play(event)
+    fetched = archived(scene.root)
+    shutil.rmtree(scene.root)
+    lay(disk.after_power_loss(STRICT), scene.root)
+    assert scene.state() == scene.after
+    assert archived(scene.root) == fetched
+    clean(scene.root)
+
+
 def lost(scene: Scene, found: list[tuple[str, Tree]], *, finish: bool = True) -> Outcome:
     """Let the machine come up with each finding; finish: type the command again, too."""
     told = Outcome(scene.name, "power cut" if finish else "power cut, read only", scene.cost())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import json
 import random
 import re
@@ -119,8 +120,6 @@ def whole_package(root: Path) -> None:
     path = root / "results" / "datapackage.json"
     if not path.exists():
         return
-    import hashlib
-
     for told in json.loads(path.read_bytes())["resources"]:
         data = (root / "results" / told["path"]).read_bytes()
         assert (len(data), f"sha256:{hashlib.sha256(data).hexdigest()}") == (told["bytes"], told["hash"])
@@ -128,14 +127,13 @@ def whole_package(root: Path) -> None:
 
 def archived(root: Path) -> set[str]:
     """Return the answers that are in the archive, by their records; each has its bytes."""
-    bodies = {path.name for path in (root / "results" / "archive" / "bodies").rglob("*") if path.is_file()}
-    found = set()
-    for path in (root / "results" / "archive").glob("*.json"):
-        told = json.loads(path.read_bytes())
-        if path.name.startswith(".") or "sha256" not in told:
-            continue
-        assert any(name.startswith(told["sha256"]) for name in bodies), f"{path.name} has lost its bytes"
-        found.add(told["sha256"])
+    archive, found = root / "results" / "archive", set()
+    for path in archive.glob("[!.]*.json"):
+        for told in json.loads(path.read_bytes())["documents"]:
+            if told["kept"]:
+                digest = hashlib.sha256((archive / told["body"]).read_bytes()).hexdigest()
+                assert digest == told["sha256"], f"{path.name} has lost its bytes"
+                found.add(digest)
     return found
 
 

@@ -98,6 +98,11 @@ def test_the_power_fails_at_some(scene: Scene, record_property: Record) -> None:
     judged(power.lost(scene, picked(found, SHORT[_key(scene)][2])), record_property)
 
 
+@pytest.mark.parametrize("scene", LOCAL, indirect=True)
+def test_what_is_done_stays_done_when_the_power_fails(scene: Scene) -> None:
+    power.kept(scene)
+
+
 def _key(scene: Scene) -> str:
     return {SqliteFirst: "first", ObjectStoreLake: "store"}.get(type(scene), type(scene).__name__.lower())
 
