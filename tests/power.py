@@ -42,7 +42,6 @@ def kept(scene: Scene) -> None:
     lay(disk.after_power_loss(STRICT), scene.root)
     assert scene.state() == scene.after
     assert archived(scene.root) == fetched
-    clean(scene.root)
 
 
 def lost(scene: Scene, found: list[tuple[str, Tree]], *, finish: bool = True) -> Outcome:
