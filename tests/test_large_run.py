@@ -86,7 +86,7 @@ def test_a_packed_table_is_read_by_one(table: Path, tmp_path: Path, monkeypatch:
     packed = tmp_path / "big.csv.gz"
     packed.write_bytes(gzip.compress(table.read_bytes()))
     told: list[str] = []
-    monkeypatch.setattr("pipeline.events.Reporter.warn", lambda _, text, **fields: told.append(text))
+    monkeypatch.setattr("pipeline.events.Reporter.note", lambda _, text, **fields: told.append(text))
     run_stages(monkeypatch, [packed], tmp_path / "w", "--engine", "polars", *GRAIN)
     assert "is read by one process" in " ".join(told)
     assert large_table.held(tmp_path / "w") == large_table.expected(table)[0]
