@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import errno
+import os
+import signal
 import socket
 import sys
 from argparse import RawDescriptionHelpFormatter
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext
 from itertools import groupby
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import questions
@@ -61,9 +64,17 @@ def body(stage: Stage) -> ExitCode:
     served = _datasette(stage.workspace.database, tables(asked), shown)
     listening = listen(stage.options.port)
     address = f"http://{HOST}:{listening.getsockname()[1]}/{stage.workspace.database.stem}"
-    if not stage.options.quiet:
-        print(f"{shown}\n{address}\nto look at, on this machine only; Ctrl-C ends it", flush=True)
-    return _serve(served, listening, debug=stage.options.debug)
+    with closing(listening):
+        server = _server(served, debug=stage.options.debug)
+        _end_by_signals(server)  # before the address is told: who has read it may end it
+        if not stage.options.quiet:
+            print(f"{shown}\n{address}\nto look at, on this machine only; Ctrl-C ends it", flush=True)
+        server.run(sockets=[listening])
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # Python's own last steps take a moment, and our handlers away
+    for database in served.databases.values():
+        database.close()
+    return ExitCode.DONE
 
 
 def picture(asked: Asked) -> str:
@@ -119,19 +130,32 @@ def _datasette(database: Path, known: dict[str, list[str]], shown: str) -> Datas
     return served
 
 
-def _serve(served: Datasette, listening: socket.socket, *, debug: bool) -> ExitCode:
-    """Answer until SIGINT or SIGTERM, the usual end here."""
-    with closing(listening), suppress(KeyboardInterrupt):
-        import uvicorn
-        from datasette import handle_exception
+def _server(served: Datasette, *, debug: bool) -> Any:
+    """Return uvicorn's server of Datasette, which leaves signals to us."""
+    import uvicorn
+    from datasette import handle_exception
 
-        if not debug:
-            handle_exception.rich = None  # by which it prints a traceback for every wrong SQL typed into its page
-        server: Any = uvicorn.Server(uvicorn.Config(served.app(), log_level="warning", lifespan="on"))
-        server.run(sockets=[listening])
-    for database in served.databases.values():
-        database.close()
-    return ExitCode.DONE
+    if not debug:
+        handle_exception.rich = None  # by which it prints a traceback for every wrong SQL typed into its page
+    config = uvicorn.Config(served.app(), log_level="warning", lifespan="on")
+    config.load()  # now and not when it is served: imports take a moment in which the address would not answer
+    server: Any = uvicorn.Server(config)
+    server.capture_signals = nullcontext  # its handlers come late, and its end raises the signal once more
+    return server
+
+
+def _end_by_signals(server: Any) -> None:
+    """Make SIGINT and SIGTERM the usual end of the server, whether it runs yet or not; a second one ends it at once.
+
+    No handler raises: an exception would come out of whatever is at work then, an import or the event loop.
+    """
+    def handler(_number: int, _frame: FrameType | None) -> None:
+        if server.should_exit:
+            os._exit(ExitCode.DONE)  # answers under way are not waited for; it only looked, nothing can be lost
+        server.should_exit = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handler)
 
 
 def main(arguments: Sequence[str] | None = None) -> ExitCode:

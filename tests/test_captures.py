@@ -45,7 +45,7 @@ REFUSED = {
     "WEO_Data_2024-10_decimal_comma.xls": (4, "has no GDP in US dollars (NGDPD)"),
 }
 QUICK = {"en_2025-01-09_rev1268441880_world_typo.html", "NGDPD_2025-01-09.json", "WEO_Data_2022-10_utf16le.xls",
-         "WEO_Data_2024-04_empty.xls", "WEO_Data_2024-10_decimal_comma.xls", "WEOOct2024all_damaged_decimal_point.xlsx",
+         "WEO_Data_2024-04_empty.xls", "WEO_Data_2024-10_decimal_comma.xls",
          "NY.GDP.MKTP.CD_2024-03-28_page1of2.json"}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from tests.in_process import walk
 from tests.project import run, sql
 
 BOTH = "sqlite,parquet:lake"
@@ -15,14 +16,8 @@ VINTAGES = "SELECT vintage, (SELECT count(*) FROM fact_gdp AS f WHERE f.from_vin
 def load(workspace: Path, target: str, vintage: str, gdp: float) -> tuple[int, str]:
     table = workspace / f"{vintage}.csv"
     table.write_text(f"Country,Year,GDP\nKenya,2024,{gdp}\nGhana,2024,90.5\n")
-    for script, more in (("extract.py", ("--source", "table", "--input", table, "--vintage", vintage, "--unit",
-                                         "billion", "--dataset", "own", "--target", target)),
-                         ("transform.py", ()), ("load.py", ("--target", target))):
-        done = run(script, *more, workspace=workspace)
-        assert "Traceback" not in done.stderr
-        if done.returncode:
-            break
-    return done.returncode, done.stderr
+    return walk(workspace, "--source", "table", "--input", table, "--vintage", vintage, "--unit", "billion",
+                "--dataset", "own", "--target", target)
 
 
 def in_lake(workspace: Path) -> list[tuple[str, int]]:

@@ -333,7 +333,7 @@ def stand(workspace: Path) -> list[bytes | None]:
     return [path.read_bytes() if path.exists() else None for path in paths]
 
 
-@pytest.mark.parametrize("act", ["kill", "full"])
+@pytest.mark.parametrize("act", ["kill", pytest.param("full", marks=pytest.mark.full)])
 def test_whoever_is_struck_leaves_whole_files_and_no_package_that_lies(
         workspace: Path, tmp_path: Path, act: str) -> None:
     publish(workspace)

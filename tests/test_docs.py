@@ -130,15 +130,24 @@ def _tool(path: Path, command: str) -> None:
     path.chmod(0o755)
 
 
-# Those whose commands are long, and most of them the README's, too.
-LONG = [f"docs/{name}.md" for name in ("sources", "publishing", "history", "scale", "data", "dashboard", "operations")]
+def test_the_readmes_first_commands_run(copy: Path, publishers: Server) -> None:
+    """Those that a newcomer meets; all others of all pages are in the long form."""
+    first = read("README.md").partition("\n## What do I type when")[0].count("\n") + 1
+    begin = [block for block in blocks("README.md") if block.line < first]
+    assert sum(block.info == "sh" for block in begin) == 3
+    run_blocks("README.md", begin, copy, publishers)
 
 
-@pytest.mark.parametrize("page", [pytest.param(page, marks=[pytest.mark.full] if page in LONG else [])
-                                  for page in PAGES if any(block.info == "sh" for block in blocks(page))])
+@pytest.mark.full
+@pytest.mark.parametrize("page", [page for page in PAGES if any(block.info == "sh" for block in blocks(page))])
 def test_every_command_runs(page: str, copy: Path, publishers: Server) -> None:
+    run_blocks(page, blocks(page), copy, publishers)
+
+
+def run_blocks(page: str, some: list[Block], copy: Path, publishers: Server) -> None:
+    """Run what is to be run of these blocks, one after the other, and assert that each command ends well."""
     env = environment(copy, publishers.url)
-    for block in blocks(page):
+    for block in some:
         text = block.text.replace("https://example.org", publishers.url)
         if named := re.match(r"# file: (\S+)\n", text):
             (copy / named[1]).write_text(text.removeprefix(named[0]), encoding="utf-8")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
+import random
 import re
 import shutil
 import signal
@@ -31,16 +33,19 @@ pytest.importorskip("datasette", reason="Datasette is not installed: pip install
 
 from explore import catalog, plugin
 
+ASKED_TO_END = PROJECT / "tests" / "asked_to_end"
+CHANCE = random.Random(7)
 QUESTIONS = ["country", "economies", "economies_as_of", "regions", "regions_as_of", "revisions", "vintages"]
 
 
 class Served:
     """`python -m explore` on a free port, until it is left."""
 
-    def __init__(self, workspace: Path) -> None:
+    def __init__(self, workspace: Path, env: dict[str, str] | None = None) -> None:
         self.child = subprocess.Popen(
             [sys.executable, "-m", "explore", "--workspace", str(workspace), "--port", "0"], cwd=PROJECT,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8")
+            env=os.environ | (env or {}), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            encoding="utf-8")
         assert self.child.stdout is not None
         self.told = [self.child.stdout.readline() for _ in range(3)]
         found = re.search(r"http://127\.0\.0\.1:([0-9]+)/World_Economies$", "".join(self.told), re.MULTILINE)
@@ -76,8 +81,8 @@ class Served:
 
 
 @contextlib.contextmanager
-def serving(workspace: Path) -> Iterator[Served]:
-    served = Served(workspace)
+def serving(workspace: Path, env: dict[str, str] | None = None) -> Iterator[Served]:
+    served = Served(workspace, env)
     try:
         yield served
     finally:
@@ -281,6 +286,26 @@ def test_a_load_does_not_disturb_what_is_looked_at(workspace: Path, tmp_path: Pa
 def test_it_can_be_ended_as_soon_as_it_says_so(workspace: Path) -> None:
     with serving(workspace) as running:
         assert running.end(signal.SIGINT) == (0, "")
+
+
+def asked(moments: str, number: int, workspace: Path) -> tuple[int, str]:
+    """Return how it ended that was asked to at those moments, see tests/asked_to_end/sitecustomize.py."""
+    with serving(workspace, {"PYTHONPATH": str(ASKED_TO_END), "ASKED_AT": moments, "ASKED_BY": str(number)}) as running:
+        told, _ = running.child.communicate(timeout=30)
+        return running.child.returncode, told
+
+
+@pytest.mark.parametrize("moments", ["0,last", "2,3", "1100,1200"])
+def test_no_moment_after_the_address_gives_anything_but_silence(moments: str, workspace: Path) -> None:
+    assert asked(moments, signal.SIGINT, workspace) == (0, "")
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("first", [0, 1, 9, *(CHANCE.randrange(1780) for _ in range(17))])
+def test_no_moment_at_all_does(first: int, number: int, workspace: Path) -> None:
+    assert asked(str(first), number, workspace) == (0, "")
+    assert asked(f"{first},{first + CHANCE.randrange(1, 900)},last", number, workspace) == (0, "")
 
 
 @pytest.mark.parametrize(("content", "code", "says"), [

@@ -11,6 +11,7 @@ from pathlib import Path
 from targets._sql import statements
 from targets.sqlite import Target
 from tests.history_db import batch, content, gdp, publish
+from tests.in_process import walk
 from tests.project import PROJECT, run, sql
 from tests.server import Answer, Server
 from tests.weo_sample import economies, figures, sdmx
@@ -34,9 +35,14 @@ def write(path: Path, vintages: Mapping[str, Values]) -> Path:
 
 
 def load(workspace: Path, table: Path, *more: str) -> tuple[int, str]:
-    """Run extract, transform and load as etl_process does; return the exit code and what was said."""
-    done = run("etl_process.py", "--source", "table", "--input", table, "--unit", "billion", "--dataset", "own",
-               "--no-html", "--no-csv", *more, workspace=workspace)
+    """Run extract, transform and load; return the exit code and what was said."""
+    words = ("--source", "table", "--input", table, "--unit", "billion", "--dataset", "own", *more)
+    return whole(workspace, *words) if "--from" in more or "--quiet" in more else walk(workspace, *words)
+
+
+def whole(workspace: Path, *words: object) -> tuple[int, str]:
+    """Run all stages as processes."""
+    done = run("etl_process.py", "--no-html", "--no-csv", *words, workspace=workspace)
     assert "Traceback" not in done.stderr
     return done.returncode, done.stderr
 
@@ -126,9 +132,9 @@ def test_one_vintage_with_other_figures_is_refused_naming_the_cell(tmp_path: Pat
 def test_two_files_of_one_command_that_claim_one_vintage(tmp_path: Path) -> None:
     one = write(tmp_path / "a.csv", {"2024-04": values(10)})
     other = write(tmp_path / "b.csv", {"2024-04": values(10) | {("DEU", 2010): "999"}})
-    done = run("etl_process.py", "--source", "table", "--input", one, other, "--unit", "billion", "--dataset", "own",
-               workspace=tmp_path / "w")
-    assert (done.returncode, "DEU 2010 is 104 by table and 999 by table" in done.stderr) == (3, True), done.stderr
+    code, said = walk(tmp_path / "w", "--source", "table", "--input", one, other, "--unit", "billion",
+                      "--dataset", "own")
+    assert (code, "DEU 2010 is 104 by table and 999 by table" in said) == (3, True), said
     assert not (tmp_path / "w/sqliteDB/World_Economies.db").exists()
 
 
@@ -317,9 +323,8 @@ def test_another_request_id_and_time_is_no_revision(tmp_path: Path) -> None:
     with Server() as server:
         for request, words in (("DS1", figures()), ("DS2", figures())):
             server.routes["/.NGDPD.A"] = Answer(sdmx(words, request=request), headers=XML)
-            done = run("etl_process.py", "--source", "imf", "--url", server.url, "--indicator", "NGDPD", "--fresh",
-                       "--no-html", workspace=tmp_path)
-            assert done.returncode == 0, done.stderr
+            code, said = walk(tmp_path, "--source", "imf", "--url", server.url, "--indicator", "NGDPD", "--fresh")
+            assert code == 0, said
     assert sql(tmp_path, "SELECT * FROM fact_revision") == []
     assert sql(tmp_path, "SELECT count(*) FROM etl_batch") == [(1,)]
     assert sql(tmp_path, "SELECT count(*) FROM etl_load") == [(2,)]
@@ -331,8 +336,7 @@ def test_one_changed_cell_of_an_answer_is_one_revision(tmp_path: Path) -> None:
         for day, words in (("2025-10-14", figures()), ("2025-11-19", figures(DEU="900.125"))):
             answer = sdmx(words, updated=f"{day}T13:00:00Z", years=(2025,))
             server.routes["/.NGDPD.A"] = Answer(answer, headers=XML)
-            done = run("etl_process.py", "--source", "imf", "--url", server.url, "--indicator", "NGDPD", "--no-html",
-                       workspace=tmp_path)
-            assert done.returncode == 0, done.stderr
+            code, said = walk(tmp_path, "--source", "imf", "--url", server.url, "--indicator", "NGDPD")
+            assert code == 0, said
     assert sql(tmp_path, "SELECT iso3, year, kind, old_text, new_text FROM fact_revision") == [
         ("DEU", 2025, "revised", "985.125", "900.125")]

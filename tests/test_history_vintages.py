@@ -139,12 +139,14 @@ def in_groups(found: list[Batch], chance: random.Random) -> Iterator[list[Batch]
         del found[:some]
 
 
-def test_real_vintages_in_any_order(bundle: Path, tmp_path: Path) -> None:
-    some = batches(bundle, "NGDPD", "PCPIPCH")
+@pytest.mark.parametrize(("indicators", "seeds"), [
+    (("LP",), 1), pytest.param(("NGDPD", "PCPIPCH"), 3, marks=pytest.mark.full)], ids=["one", "two"])
+def test_real_vintages_in_any_order(bundle: Path, tmp_path: Path, indicators: tuple[str, ...], seeds: int) -> None:
+    some = batches(bundle, *indicators)
     publish(tmp_path / "at-once", some)
     wanted = content(tmp_path / "at-once")
-    for seed in range(3):
-        again = [only(batch, "PCPIPCH") for batch in some[:3]] + some
+    for seed in range(seeds):
+        again = [only(batch, indicators[-1]) for batch in some[:3]] + some
         publish(tmp_path / str(seed), *in_groups(again, random.Random(seed)))
         assert content(tmp_path / str(seed)) == wanted, f"seed {seed}"
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests import large_table
+from tests.large_stages import run_stages
 from tests.orchestra import environment
 from tests.project import manifest, run
 
@@ -70,10 +71,9 @@ def test_the_same_again_is_nothing_to_do(table: Path, by_polars: Any) -> None:
 
 
 @pytest.mark.parametrize("options", [
-    ("--engine", "pandas"), ("--engine", "polars", "--workers", "1"), ("--engine", "polars", "--piece-size", "3K"),
-    pytest.param(
-        ("--engine", "polars", "--workers", "3", "--piece-size", "1M", "--memory", "900M"), marks=pytest.mark.full),
-    ()], ids=" ".join)
+    ("--engine", "pandas"), *(pytest.param(options, marks=pytest.mark.full) for options in (
+        ("--engine", "polars", "--workers", "1"), ("--engine", "polars", "--piece-size", "3K"),
+        ("--engine", "polars", "--workers", "3", "--piece-size", "1M", "--memory", "900M"), ()))], ids=" ".join)
 def test_any_engine_workers_and_pieces_give_the_same(table: Path, tmp_path: Path, options: tuple[str, ...]) -> None:
     done = etl(table, tmp_path, *options)
     assert done.returncode == 0, done.stderr
@@ -82,18 +82,18 @@ def test_any_engine_workers_and_pieces_give_the_same(table: Path, tmp_path: Path
     assert manifest(tmp_path, "transform")["balance"] == dict(counts)
 
 
-def test_a_packed_table_is_read_by_one(table: Path, tmp_path: Path) -> None:
+def test_a_packed_table_is_read_by_one(table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     packed = tmp_path / "big.csv.gz"
     packed.write_bytes(gzip.compress(table.read_bytes()))
-    done = etl(packed, tmp_path / "w", "--engine", "polars", *GRAIN)
-    assert done.returncode == 0, done.stderr
-    assert "is read by one process" in done.stderr
+    told: list[str] = []
+    monkeypatch.setattr("pipeline.events.Reporter.note", lambda _, text, **fields: told.append(text))
+    run_stages(monkeypatch, [packed], tmp_path / "w", "--engine", "polars", *GRAIN)
+    assert "is read by one process" in " ".join(told)
     assert large_table.held(tmp_path / "w") == large_table.expected(table)[0]
 
 
-def test_key_names_what_tells_records_apart(table: Path, tmp_path: Path) -> None:
-    done = etl(table, tmp_path, "--engine", "polars", *GRAIN, "--key", "Country,Branch")
-    assert done.returncode == 0, done.stderr
+def test_key_names_what_tells_records_apart(table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_stages(monkeypatch, [table], tmp_path, "--engine", "polars", *GRAIN, "--key", "Country,Branch")
     regions, counts = large_table.expected(table, key=(0, 2))
     assert manifest(tmp_path, "transform")["balance"] == dict(counts)
     assert large_table.held(tmp_path) == regions
@@ -105,24 +105,22 @@ def test_a_key_that_is_no_column_is_refused(table: Path, tmp_path: Path) -> None
     assert "--key names 'Contry'" in done.stderr
 
 
-def test_few_keys_with_most_rows_are_decided_in_shares(tmp_path: Path) -> None:
+def test_few_keys_with_most_rows_are_decided_in_shares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = ["country,year,gdp_usd_million"] + [f"France,{2020 + n % 2},{n % 1500}" for n in range(9_000)]
     table = tmp_path / "few.csv"
     table.write_text("\n".join(lines) + "\n")
-    done = etl(table, tmp_path / "w", "--engine", "polars", "--piece-size", "8K")
-    assert done.returncode == 0, done.stderr
+    run_stages(monkeypatch, [table], tmp_path / "w", "--engine", "polars", "--piece-size", "8K")
     assert large_table.held(tmp_path / "w")["Europe"] == [("France", 1.5, 1.498, 2020), ("France", 1.5, 1.499, 2021)]
     assert manifest(tmp_path / "w", "transform")["balance"] == {
         "in": 9_000, "out": 2, "duplicate: exact": 7_500, "duplicate: superseded": 1_498}
 
 
-def test_one_value_in_most_rows_is_sorted_in_ranges(tmp_path: Path) -> None:
+def test_one_value_in_most_rows_is_sorted_in_ranges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = ["country,year,branch,gdp_usd_million"]
     lines += [f"{'France' if n % 3 else 'Spain'},2020,{n},{5000 if n % 10 else n}" for n in range(8_000)]
     table = tmp_path / "one.csv"
     table.write_text("\n".join(lines) + "\n")
-    done = etl(table, tmp_path / "w", "--engine", "polars", "--piece-size", "8K")
-    assert done.returncode == 0, done.stderr
+    run_stages(monkeypatch, [table], tmp_path / "w", "--engine", "polars", "--piece-size", "8K")
     rows = large_table.held(tmp_path / "w")["Europe"]
     assert len(rows) == 8_000
     assert rows == sorted(rows, key=lambda row: (-row[1], *row[:1], *row[3:]))
@@ -130,14 +128,13 @@ def test_one_value_in_most_rows_is_sorted_in_ranges(tmp_path: Path) -> None:
     assert max(part["rows"] for part in parts) < 3_000
 
 
-def test_more_than_a_fiftieth_of_unknown_names_is_refused(tmp_path: Path) -> None:
+def test_more_than_a_fiftieth_of_unknown_names_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = large_table.write(tmp_path / "big.csv", 500, unknown=100)
     done = etl(table, tmp_path / "w", "--engine", "polars", *GRAIN)
     assert done.returncode == 3
     assert "100 rows have unknown names or codes: Nowhere 0, Nowhere 1" in done.stderr
     assert not (tmp_path / "w" / "sqliteDB" / "regions").exists()
-    accepted = etl(table, tmp_path / "w", "--engine", "polars", *GRAIN, "--accept", "unmatched")
-    assert accepted.returncode == 0, accepted.stderr
+    run_stages(monkeypatch, [table], tmp_path / "w", "--engine", "polars", *GRAIN, "--accept", "unmatched")
     assert large_table.held(tmp_path / "w") == large_table.expected(table)[0]
 
 
@@ -183,7 +180,9 @@ def test_an_empty_disk_is_asked_for_before_anything_is_done(table: Path, tmp_pat
     assert "--sample 1%" in caught.value.next_command
 
 
-@pytest.mark.parametrize(("script", "at"), [("extract", 5), ("transform", 9), ("transform", 25), ("load", 4)])
+@pytest.mark.parametrize(("script", "at"), [
+    pytest.param("extract", 5, marks=pytest.mark.full), ("transform", 9),
+    pytest.param("transform", 25, marks=pytest.mark.full), pytest.param("load", 4, marks=pytest.mark.full)])
 def test_a_killed_run_goes_on_from_its_last_piece(table: Path, tmp_path: Path, script: str, at: int) -> None:
     fault = environment({"script": f"{script}.py", "act": "group", "at": str(at)})
     killed = etl(table, tmp_path, "--engine", "polars", "--workers", "1", *GRAIN, env=fault)
@@ -210,13 +209,13 @@ def test_a_failed_run_goes_on_by_the_command_that_it_names(table: Path, tmp_path
     assert large_table.held(tmp_path) == large_table.expected(table)[0]
 
 
-def test_a_sample_of_a_packed_table_is_less_than_all_of_it(tmp_path: Path) -> None:
+def test_a_sample_of_a_packed_table_is_less_than_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = large_table.write(tmp_path / "big.csv", 30_000)
     packed = tmp_path / "big.csv.gz"
     packed.write_bytes(gzip.compress(table.read_bytes()))
-    done = etl(packed, tmp_path / "w", "--engine", "polars", "--piece-size", "16K", "--sample", "10%")
-    assert done.returncode == 0, done.stderr
-    assert 500 < manifest(tmp_path / "w" / "sample", "extract")["balance"]["out"] < 10_000
+    run_stages(monkeypatch, [packed], tmp_path, "--engine", "polars", "--piece-size", "16K", "--sample", "10%",
+               stages=["extract"])
+    assert 500 < manifest(tmp_path, "extract")["balance"]["out"] < 10_000
 
 
 def test_status_tells_the_databases_that_there_are(by_polars: Any) -> None:
@@ -235,6 +234,7 @@ def test_a_table_without_gdp_is_refused(tmp_path: Path) -> None:
     assert "people.csv has no GDP (NGDPD); its indicators are LP" in done.stderr
 
 
+@pytest.mark.full
 def test_a_clean_part_that_is_damaged_is_made_again_by_the_stages_before(table: Path, tmp_path: Path) -> None:
     first = etl(table, tmp_path, "--engine", "polars", "--workers", "1", *GRAIN)
     assert first.returncode == 0, first.stderr

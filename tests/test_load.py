@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.in_process import walk
 from tests.project import run, sql
 from tests.server import Answer, Server
 from tests.weo_sample import figures, sdmx
@@ -38,10 +39,7 @@ def workspace(loaded: tuple[Server, Path], tmp_path: Path) -> Path:
 
 
 def process(server: Server, workspace: Path, *more: str) -> int:
-    done = run("etl_process.py", "--source", "imf", "--url", server.url, "--indicator", "NGDPD", *more,
-               workspace=workspace)
-    assert "Traceback" not in done.stderr
-    return done.returncode
+    return walk(workspace, "--source", "imf", "--url", server.url, "--indicator", "NGDPD", *more)[0]
 
 
 def content(workspace: Path) -> dict[str, list[tuple[object, ...]]]:
@@ -180,8 +178,8 @@ def test_coming_back_to_a_dataset_shows_its_newest_picture(workspace: Path, tmp_
     before = sql(workspace, "SELECT * FROM Countries_by_GDP ORDER BY ISO3")
     table = tmp_path / "own.csv"
     table.write_text("country,year,gdp_usd_billion\nGermany,2025,5000\nFrance,2025,3000\n", encoding="utf-8")
-    done = run("etl_process.py", "--source", "table", "--input", table, "--vintage", "2026-01", workspace=workspace)
-    assert done.returncode == 0, done.stderr
+    code, said = walk(workspace, "--source", "table", "--input", table, "--vintage", "2026-01")
+    assert code == 0, said
     assert sql(workspace, "SELECT Country, GDP_USD_billion, Dataset FROM Countries_by_GDP") == [
         ("Germany", 5000.0, "table:own"), ("France", 3000.0, "table:own")]
     with Server() as server:
@@ -204,9 +202,9 @@ def test_more_indicators_of_the_same_vintage_are_added(tmp_path: Path) -> None:
     table.write_text("country,year,indicator,value\nGermany,2025,NGDPD,5000\nGermany,2025,LP,84\nFrance,2025,NGDPD,3000\n",
                      encoding="utf-8")
     for indicator in ("LP", "NGDPD"):
-        done = run("etl_process.py", "--source", "table", "--input", table, "--vintage", "2026-01", "--unit", "billion",
-                   "--indicator", indicator, workspace=tmp_path / "w")
-        assert done.returncode == 0, done.stderr
+        code, said = walk(tmp_path / "w", "--source", "table", "--input", table, "--vintage", "2026-01", "--unit",
+                          "billion", "--indicator", indicator)
+        assert code == 0, said
     assert sql(tmp_path / "w", "SELECT indicator, iso3, value_text FROM fact_gdp ORDER BY 1, 2") == [
         ("LP", "DEU", "84"), ("NGDPD", "DEU", "5000"), ("NGDPD", "FRA", "3000")]
 
@@ -235,7 +233,8 @@ def test_a_writer_at_work_is_waited_for_and_never_lost(workspace: Path) -> None:
     assert sql(workspace, "SELECT x FROM mine") == [(2,)]
 
 
-@pytest.mark.parametrize("harm", ["cut", "scrambled", "text"])
+@pytest.mark.parametrize("harm", [
+    "scrambled", *(pytest.param(harm, marks=pytest.mark.full) for harm in ("cut", "text"))])
 def test_a_damaged_database_is_seen_though_there_is_nothing_to_do(
         loaded: tuple[Server, Path], workspace: Path, harm: str) -> None:
     database = workspace / "sqliteDB" / "World_Economies.db"
@@ -254,7 +253,7 @@ def test_a_damaged_database_is_seen_though_there_is_nothing_to_do(
     assert content(workspace) == before
 
 
-@pytest.mark.parametrize("empty", [False, True], ids=["deleted", "empty"])
+@pytest.mark.parametrize("empty", [False, pytest.param(True, marks=pytest.mark.full)], ids=["deleted", "empty"])
 def test_a_lost_database_is_made_again_from_every_kept_vintage(
         loaded: tuple[Server, Path], workspace: Path, empty: bool) -> None:
     with Server() as server:
@@ -339,8 +338,8 @@ def test_a_writer_that_was_killed_leaves_a_whole_database(workspace: Path) -> No
 def own(tmp_path: Path, text: str, *more: str) -> tuple[int, str]:
     table = tmp_path / "own.csv"
     table.write_text(text, encoding="utf-8")
-    done = run("etl_process.py", "--source", "table", "--input", table, "--unit", "billion", *more,
-               workspace=tmp_path / "w")
+    done = run("etl_process.py", "--source", "table", "--input", table, "--unit", "billion", "--no-html", "--no-csv",
+               *more, workspace=tmp_path / "w")
     assert "Traceback" not in done.stderr
     return done.returncode, done.stdout + done.stderr
 
@@ -356,11 +355,13 @@ def test_a_correction_taken_back_is_taken_back_everywhere(tmp_path: Path) -> Non
 
 def test_a_newer_vintage_without_gdp_leaves_the_picture_of_the_older(tmp_path: Path) -> None:
     gdp = "country,year,indicator,value\nGermany,2024,NGDPD,90\nGermany,2025,NGDPD,100\n"
-    assert own(tmp_path, gdp, "--vintage", "2024-01")[0] == 0
     people = "country,year,indicator,value\nGermany,2025,LP,84\n"
-    assert own(tmp_path, people, "--vintage", "2024-06", "--indicator", "LP")[0] == 0
-    code, told = own(tmp_path, gdp, "--vintage", "2024-01", "--year", "2024")
-    assert code == 0, told
+    table = tmp_path / "own.csv"
+    for text, more in ((gdp, ("--vintage", "2024-01")), (people, ("--vintage", "2024-06", "--indicator", "LP")),
+                       (gdp, ("--vintage", "2024-01", "--year", "2024"))):
+        table.write_text(text, encoding="utf-8")
+        code, told = walk(tmp_path / "w", "--source", "table", "--input", table, "--unit", "billion", *more)
+        assert code == 0, told
     assert sql(tmp_path / "w", "SELECT Year, GDP_USD_billion FROM Countries_by_GDP") == [(2024, 90.0)]
 
 
@@ -381,7 +382,7 @@ def test_a_database_of_the_users_own_is_moved_into(loaded: tuple[Server, Path], 
 
 
 def test_stages_by_hand_without_report_ask_the_source_again(workspace: Path, loaded: tuple[Server, Path]) -> None:
-    next((workspace / "results/runs").glob("2*/report.json")).unlink()
+    assert not [*(workspace / "results/runs").glob("2*/report.json")]
     before = len(loaded[0].asked)
     done = run("extract.py", "--source", "imf", "--url", loaded[0].url, "--indicator", "NGDPD", workspace=workspace)
     assert (done.returncode, "nothing new since" in done.stderr) == (0, True), done.stderr

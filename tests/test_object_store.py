@@ -168,8 +168,9 @@ def rows_of(workspace: Path) -> list[tuple[Any, ...]]:
     return sorted(row for rows in large_table.held(workspace).values() for row in rows)
 
 
-@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
-@pytest.mark.parametrize("engine", ["pandas", "polars"])
+@pytest.mark.parametrize(("engine", "packed"), [
+    ("pandas", True), ("polars", False), *(pytest.param(*each, marks=pytest.mark.full) for each in (
+        ("pandas", False), ("polars", True)))], ids=lambda value: {False: "plain", True: "gzip"}.get(value, value))
 def test_every_engine_and_packing(store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str,
                                   packed: bool) -> None:
     data = HEADER + BODY + b"France,2001\n"
@@ -180,7 +181,8 @@ def test_every_engine_and_packing(store: ObjectStore, tmp_path: Path, monkeypatc
     assert "France" in (tmp_path / left).read_text()
 
 
-@pytest.mark.parametrize("what", ["altered", "cut", "removed"])
+@pytest.mark.parametrize("what", [
+    "altered", *(pytest.param(what, marks=pytest.mark.full) for what in ("cut", "removed"))])
 def test_a_piece_that_is_damaged_is_made_again_and_no_other(store: ObjectStore, tmp_path: Path, what: str,
                                                             monkeypatch: pytest.MonkeyPatch) -> None:
     table, prefix = store.put("damaged/t.csv", HEADER + BODY), f"damaged/{what}"

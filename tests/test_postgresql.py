@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.orchestra import next_command
+from tests.orchestra import next_command, table_options
 from tests.postgres import PASSWORD, USER, Server, in_postgresql, running, star, star_of
 from tests.project import PROJECT, run, sql
 
@@ -29,11 +30,12 @@ def etl(workspace: Path, url: str, *more: str, target: str = "") -> tuple[int, s
 
 
 @pytest.fixture(scope="module")
-def both(server: Server, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def both(server: Server, bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A workspace whose ten bundled vintages are in its SQLite and in PostgreSQL; and the address."""
-    workspace, url = tmp_path_factory.mktemp("both"), server.create("both")
-    code, _, said = etl(workspace, url, "--source", "bundled", target=f"sqlite,{url}")
-    assert code == 0, said
+    workspace, url = tmp_path_factory.mktemp("both") / "w", server.create("both")
+    shutil.copytree(bundle, workspace)
+    done = run("load.py", workspace=workspace, env={"WORLD_ECONOMIES_TARGET": f"sqlite,{url}"})
+    assert done.returncode == 0, done.stderr
     return workspace, url
 
 
@@ -78,19 +80,19 @@ def test_a_run_again_has_nothing_to_do_and_a_rebuild_gives_the_same(both: tuple[
 # --- what is refused ------------------------------------------------------------------------------------------------
 
 
-def refused(server: Server, workspace: Path, url: str) -> str:
-    code, _, said = etl(workspace, url, "--source", "bundled", "--stage-retries", "0")
+def refused(table: Path, workspace: Path, url: str) -> str:
+    code, _, said = etl(workspace, url, *table_options(table), "--stage-retries", "0")
     assert code == 6, said
     return said
 
 
-def test_wrong_password_unknown_host_and_missing_database(server: Server, tmp_path: Path) -> None:
+def test_wrong_password_unknown_host_and_missing_database(server: Server, table: Path, tmp_path: Path) -> None:
     server.create("there")
-    said = refused(server, tmp_path, server.url("there", password="wrong"))
+    said = refused(table, tmp_path, server.url("there", password="wrong"))
     assert "refuses: " in said and "password authentication failed" in said
-    said = refused(server, tmp_path, server.url("gone"))
+    said = refused(table, tmp_path, server.url("gone"))
     assert "refuses: " in said and 'database "gone" does not exist. Its administrator makes it' in said
-    assert "does not answer" in refused(server, tmp_path, "postgresql://u@127.0.0.1:9/there")
+    assert "does not answer" in refused(table, tmp_path, "postgresql://u@127.0.0.1:9/there")
 
 
 def test_a_database_without_a_picture_is_named(server: Server, tmp_path: Path) -> None:
@@ -100,10 +102,10 @@ def test_a_database_without_a_picture_is_named(server: Server, tmp_path: Path) -
         assert (done.returncode, "/void" in done.stderr, ".db" in done.stderr) == (5, True, False), done.stderr
 
 
-def test_tables_of_another_program_are_left_alone(server: Server, tmp_path: Path) -> None:
+def test_tables_of_another_program_are_left_alone(server: Server, table: Path, tmp_path: Path) -> None:
     url = server.create("foreign")
     in_postgresql(url, "CREATE SCHEMA world_economies; CREATE TABLE world_economies.fact_gdp (a int)")
-    said = refused(server, tmp_path, url)
+    said = refused(table, tmp_path, url)
     assert "tables of another program: fact_gdp (lacks dataset, indicator, iso3, year …; has a)" in said
     assert in_postgresql(url, "SELECT count(*) FROM fact_gdp") == [(0,)]
 

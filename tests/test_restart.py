@@ -24,7 +24,8 @@ def points(stage: str) -> list[int]:
     return [1, random.Random(f"2026 {stage}").randint(2, 7)]
 
 
-@pytest.mark.parametrize(("stage", "at"), [(stage, at) for stage in STAGES for at in points(stage)])
+@pytest.mark.parametrize(("stage", "at"), [
+    pytest.param(stage, at, marks=[pytest.mark.full] if at == 1 else []) for stage in STAGES for at in points(stage)])
 def test_a_stage_killed_at_any_file_is_finished_by_the_same_command(
         stage: str, at: int, table: Path, undisturbed: Path, tmp_path: Path) -> None:
     killed = etl(table, tmp_path, fault={"script": f"{stage}.py", "act": "kill", "at": str(at)})
@@ -37,7 +38,8 @@ def test_a_stage_killed_at_any_file_is_finished_by_the_same_command(
     assert content(tmp_path) == content(undisturbed)
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", [
+    "extract", "transform", *(pytest.param(stage, marks=pytest.mark.full) for stage in ("load", "report"))])
 def test_the_command_it_names_goes_on_from_there(stage: str, table: Path, undisturbed: Path, tmp_path: Path) -> None:
     workspace = tmp_path / "Größen & more"
     killed = etl(table, workspace, "--fresh", fault={"script": f"{stage}.py", "act": "kill", "at": "1"})
@@ -107,8 +109,9 @@ def part(workspace: Path, kind: str) -> Path:
 
 
 @pytest.mark.parametrize(("kind", "damage"), [
-    ("staged", "flipped"), ("staged", "missing"), ("clean", "cut"), ("extract", "cut"), ("transform", "flipped"),
-    ("load", "missing"), ("report", "flipped")])
+    ("staged", "flipped"), ("clean", "cut"), ("load", "missing"), *(
+        pytest.param(*each, marks=pytest.mark.full) for each in (
+            ("staged", "missing"), ("extract", "cut"), ("transform", "flipped"), ("report", "flipped")))])
 def test_a_damaged_checkpoint_is_named_and_made_again(
         kind: str, damage: str, table: Path, undisturbed: Path, finished: Path) -> None:
     struck = part(finished, kind)

@@ -53,7 +53,6 @@ MISSING = ("pyspark is not installed" if find_spec("pyspark") is None else
 needs_spark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # Java that starts soon, and is not to run for long
 GRAIN = ("--piece-size", "64K")
-PIECE = 45_001  # rows
 
 
 @pytest.fixture(scope="module")
@@ -69,11 +68,11 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkPool]:
 # --- every cell -----------------------------------------------------------------------------------------------------
 
 
-def extracted(workspace: Workspace, table: pa.Table, plan: TablePlan) -> Manifest:
-    """Stage a table in pieces of PIECE rows; return the manifest that extract leaves, as far as transform reads it."""
+def extracted(workspace: Workspace, table: pa.Table, plan: TablePlan, rows: int) -> Manifest:
+    """Stage a table in pieces of so many rows; return the manifest of extract, as far as transform reads it."""
     pieces = []
-    for number, begin in enumerate(range(0, len(table), PIECE)):
-        piece, part = table.slice(begin, PIECE), f"results/staged/{number:06d}.arrow"
+    for number, begin in enumerate(range(0, len(table), rows)):
+        piece, part = table.slice(begin, rows), f"results/staged/{number:06d}.arrow"
         files = write_batches(workspace.root / part, piece.schema, piece.combine_chunks().to_batches())
         (digest, _), = files.values()
         pieces.append({"part": part, "sha256": digest, "rows": len(piece), "first_line": begin + 2, "file": FILE,
@@ -95,10 +94,11 @@ def by_polars(table: pa.Table, plan: TablePlan) -> tuple[list[tuple[Any, ...]], 
     return [*cells(parts)], [list(row) for row in found.quarantined], balance
 
 
-def by_spark(pool: SparkPool, table: pa.Table, plan: TablePlan) -> tuple[Outcome, Workspace]:
-    workspace = Workspace(pool.root / "nasty")
+def by_spark(pool: SparkPool, table: pa.Table, plan: TablePlan, piece: int) -> tuple[Outcome, Workspace]:
+    workspace = Workspace(pool.root / f"nasty {piece}")
     stage = Stage("transform", argparse.Namespace(), workspace, Reporter("transform", []))
-    work = SparkTransforming(stage, extracted(workspace, table, plan), "spark", Settings(2, 64 * MIB, MIB), "")
+    before = extracted(workspace, table, plan, piece + 1)
+    work = SparkTransforming(stage, before, "spark", Settings(2, 64 * MIB, MIB), "")
     assert work.shuffles > 1
     outcome, cleaned = work.cleaned(pool)
     work.sorted(pool, outcome, cleaned)
@@ -106,17 +106,17 @@ def by_spark(pool: SparkPool, table: pa.Table, plan: TablePlan) -> tuple[Outcome
 
 
 @needs_spark
-@pytest.mark.full
-def test_nasty_records_are_what_they_are_by_polars(pool: SparkPool) -> None:
-    rows = records(200_000, 20261121)
+@pytest.mark.parametrize("count", [20_000, pytest.param(200_000, marks=pytest.mark.full)])
+def test_nasty_records_are_what_they_are_by_polars(pool: SparkPool, count: int) -> None:
+    rows = records(count, 20261121)
     plan = replace(plan_for(rows), key=("country", "year", "f8"))
     table = staged(rows)
-    table = pa.concat_tables([table, table.slice(0, 20_000)])  # repeats, in other pieces than what they repeat
+    table = pa.concat_tables([table, table.slice(0, count // 10)])  # repeats, in other pieces than what they repeat
     del rows
     wanted, quarantined, balance = by_polars(table, plan)
-    outcome, workspace = by_spark(pool, table, plan)
+    outcome, workspace = by_spark(pool, table, plan, count // 4)
     assert outcome.balance == balance
-    assert balance["duplicate: exact"] > 5_000 and balance["duplicate: superseded"] > 10_000
+    assert balance["duplicate: exact"] > count // 40 and balance["duplicate: superseded"] > count // 40
     parts = [read_table(workspace.resolve(part.relative_path), part.sha256, "transform") for part in outcome.parts]
     assert [row for part in parts for row in cells(part)] == wanted
     assert len(parts) > len(REGIONS) and {part.schema for part in parts} == {parts[0].schema}
@@ -202,6 +202,7 @@ def same_as_elsewhere(table: Path, workspace: Path, done: subprocess.CompletedPr
 
 
 @needs_spark
+@pytest.mark.full  # Java begins three times
 def test_the_pipeline_gives_the_same_databases_by_every_engine(tmp_path: Path) -> None:
     table = large_table.write(tmp_path / "big.csv", 3_000, unknown=20)
     same_as_elsewhere(table, tmp_path / "spark", etl(table, tmp_path / "spark", "--engine", "spark",

@@ -31,12 +31,14 @@ from tests.nasty import (
 from tests.table_engines import ENGINES, clean
 
 
-@pytest.mark.parametrize("mark", [".", ","])
-def test_nasty_records(mark: str) -> None:
-    rows = records(200_000 if mark == "." else 40_000, 20261121, mark)
+@pytest.mark.parametrize(("mark", "count"), [
+    (".", 30_000), (",", 10_000), pytest.param(".", 200_000, marks=pytest.mark.full),
+    pytest.param(",", 40_000, marks=pytest.mark.full)])
+def test_nasty_records(mark: str, count: int) -> None:
+    rows = records(count, 20261121, mark)
     plan = plan_for(rows, mark)
     wanted, table = expected(rows, plan), staged(rows)
-    assert wanted.balance["out"] > 70_000 * len(rows) / 200_000 and wanted.long > 100
+    assert wanted.balance["out"] > 0.35 * count and wanted.long > 100 * count / 40_000
     rules = {each.rule for each in wanted.quarantined}
     assert len(wanted.balance) == 6 and rules == {"identity", "number", "year", "unit"}
     tables = []
@@ -70,9 +72,25 @@ RECORDS = st.builds(
     st.sampled_from(("", "Millions", "Billions", "12")), TEXTS, st.sampled_from(NUMBERS), st.sampled_from(NOTES))
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+def made(examples: int) -> settings:
+    return settings(max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow],
+                    derandomize=True)
+
+
+@made(60)
 @given(st.lists(RECORDS, max_size=12), st.sampled_from(".,"))
 def test_made_records(rows: list[Record], mark: str) -> None:
+    as_the_rules_read(rows, mark)
+
+
+@pytest.mark.full
+@made(500)
+@given(st.lists(RECORDS, max_size=12), st.sampled_from(".,"))
+def test_many_made_records(rows: list[Record], mark: str) -> None:
+    as_the_rules_read(rows, mark)
+
+
+def as_the_rules_read(rows: list[Record], mark: str) -> None:
     plan = plan_for(rows, mark)
     wanted = expected(rows, plan)
     for engine in ENGINES.values():
@@ -82,10 +100,21 @@ def test_made_records(rows: list[Record], mark: str) -> None:
             wanted.balance, wanted.quarantined, wanted.unknown, wanted.long)
 
 
-@settings(max_examples=500, deadline=None, derandomize=True)
+@made(100)
 @given(st.lists(TEXTS, min_size=1, max_size=20))
 @example(["-0", "-0.00", "0", "0.50", "-0.05", "123456789012345", "1234567890123456", "12345678901234.5", "5\n", "05"])
 def test_what_is_read_without_python_is_what_the_rules_read(texts: list[str]) -> None:
+    read_as_by_the_rules(texts)
+
+
+@pytest.mark.full
+@made(2_000)
+@given(st.lists(TEXTS, min_size=1, max_size=20))
+def test_much_that_is_read_without_python_is_what_the_rules_read(texts: list[str]) -> None:
+    read_as_by_the_rules(texts)
+
+
+def read_as_by_the_rules(texts: list[str]) -> None:
     plain = ENGINES["polars"].plain(pa.array(texts, pa.large_string()))
     for at, text in enumerate(texts):
         if plain.read[at]:

