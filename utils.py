@@ -178,12 +178,39 @@ def atomic_file(path: Path, mode: str = "wb", *, name_after: Callable[[Path], Pa
                 os.fsync(stream.fileno())
             final = name_after(Path(temporary)) if name_after else path
             Path(temporary).chmod(0o644)
-            Path(temporary).replace(final)
+            take_place(Path(temporary), final)
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
                 Path(temporary).unlink()
             raise
         fsync_folder(path.parent)
+
+
+def take_place(temporary: Path, final: Path) -> None:
+    """Rename a finished file to its name; what stands there and is no file makes way, see make_way()."""
+    try:
+        temporary.replace(final)
+    except IsADirectoryError:
+        make_way(final)
+        temporary.replace(final)
+
+
+def make_way(path: Path) -> None:
+    """Free a name that is one of our files': a folder there goes if it is empty, else it is kept under another name."""
+    if path.is_symlink() or not path.is_dir():
+        path.unlink(missing_ok=True)
+        return
+    try:
+        path.rmdir()
+    except OSError:  # somebody keeps something in it
+        path.rename(path.with_name(f"{path.name}.foreign-{utc_now().replace(':', '')}"))
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the bytes of a file. Raises FileNotFoundError, ValueError for what is no file: a pipe would never end."""
+    if os.path.lexists(path) and not path.is_file():
+        raise ValueError("it is no file")
+    return path.read_bytes()
 
 
 def write_json(path: Path, content: object) -> None:
