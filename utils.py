@@ -13,7 +13,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,6 +24,7 @@ VERSION = "0.1.0"
 ENVIRONMENT_PREFIX = "WORLD_ECONOMIES_"
 ENGLISH_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September",
                   "October", "November", "December")
+_STAMP = "%Y%m%dT%H%M%SZ"
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,18 @@ class Workspace:
 def utc_now() -> str:
     """Return the time as ISO text in UTC, "2026-11-20T21:05:09Z"."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def stamp_after(newest: str) -> str:
+    """Return the time as "20261120T210509Z", and where the clock is not past `newest`, a second after that.
+
+    newest: a text that begins with such a time, or any other. So what sorts by it stays in the order in which it was
+    made when the clock is set back.
+    """
+    now = f"{datetime.now(UTC):{_STAMP}}"
+    if now > newest[:len(now)] or not re.match(r"[0-9]{8}T[0-9]{6}Z", newest):
+        return now
+    return f"{datetime.strptime(newest[:len(now)], _STAMP) + timedelta(seconds=1):{_STAMP}}"
 
 
 def log_time(seconds: float) -> str:

@@ -20,7 +20,7 @@ from typing import Any
 from pipeline.errors import CheckpointError
 from pipeline.process import peak_memory
 from pipeline.storage import Place, children, place, sha256_of
-from utils import Workspace, atomic_file, read_bytes, sha256_file, sha256_text, utc_now, write_json
+from utils import Workspace, atomic_file, read_bytes, sha256_file, sha256_text, stamp_after, utc_now, write_json
 
 SCHEMA_VERSION = 1
 STAGES = ("extract", "transform", "load", "report")
@@ -255,8 +255,8 @@ def goes_on(workspace: Workspace, run_id: str) -> bool:
 
 
 def new_run_id(workspace: Workspace, source: str) -> str:
-    """Return an id that sorts by time and says its source: "20261120T210509Z-imf", "-2" appended where taken."""
-    base = f"{utc_now().replace('-', '').replace(':', '')}-{source}"
+    """Return an id that sorts after all runs and says its source: "20261120T210509Z-imf", "-2" appended where taken."""
+    base = f"{stamp_after(next(iter(run_ids(workspace)), ''))}-{source}"
     taken, name, number = _folders(workspace), base, 1
     while name in taken:
         number += 1
