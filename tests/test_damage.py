@@ -155,4 +155,5 @@ def test_a_folder_in_the_place_of_a_file_makes_way(tmp_path: Path) -> None:
         write_json(tmp_path / name, [1])
         assert json.loads((tmp_path / name).read_text(encoding="utf-8")) == [1]
     (kept,) = tmp_path.glob("b.json.foreign-*")
-    assert (sorted(path.name for path in tmp_path.iterdir()), [path.name for path in kept.iterdir()]) == (["a.json", "b.json", kept.name], ["kept.txt"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "b.json", kept.name]
+    assert [path.name for path in kept.iterdir()] == ["kept.txt"]
