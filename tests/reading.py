@@ -44,7 +44,7 @@ def regions(root: Path) -> int:
     folder = os.open(root / "sqliteDB/regions", os.O_RDONLY)
     try:
         runs = set()
-        for name in sorted(os.listdir(folder)):
+        for name in sorted(os.listdir(folder)):  # noqa: PTH208  of the folder that is open, whatever its name is now
             with closing(sqlite3.connect(f"file:/proc/self/fd/{folder}/{name}?mode=ro", uri=True)) as db:
                 runs.add(db.execute("SELECT run_id FROM picture").fetchone()[0])
                 assert name != "Europe.db" or db.execute(GERMANY).fetchone()[0] - 100 == int(next(iter(runs))[1:])

@@ -20,7 +20,8 @@ from utils import Workspace, write_json
 AFTER_LOAD = ("load", "report", "page", "picture csv", "history csv", "package")
 CASES = [(state, kind, damage) for state in ("finished", "unfinished") for kind in KINDS for damage in DAMAGES
          if state == "finished" or kind not in AFTER_LOAD]
-SOME = [("finished", "clean", "full_folder")]
+SOME = [("finished", "clean", "full_folder"), ("unfinished", "transform", "emptied"), ("finished", "current", "fifo"),
+        ("finished", "archived bytes", "cut"), ("unfinished", "staged", "flipped")]
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +61,7 @@ def test_the_same_command_makes_it_well(state: str, kind: str, damage: str, whol
     assert "Nothing to do" in again.stderr, again.stderr
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("state", "kind", "damage"), SOME)
 def test_one_of_them(state: str, kind: str, damage: str, whole: dict[str, Path], tmp_path: Path) -> None:
     mended(state, kind, damage, whole, tmp_path / "w")
