@@ -116,6 +116,7 @@ def test_a_database_that_cannot_be_read_is_not_called_damaged(finished: Path) ->
     assert (database.read_bytes(), [path.name for path in database.parent.iterdir()]) == (held, [database.name])
 
 
+@pytest.mark.full
 def test_a_file_of_another_user_that_is_only_to_be_read_is_replaced(finished: Path) -> None:
     given(finished, "sqliteDB/World_Economies.db", 0o644)
     before = content(finished)

@@ -126,11 +126,11 @@ def well(workspace: Path, done: subprocess.CompletedProcess[str], undisturbed: P
     assert half_written(workspace) == []
 
 
-def test_an_orchestrator_killed_while_its_stage_loads(table: Path, undisturbed: Path, finished: Path) -> None:
-    for at, deaf in ((1, False), (3, True)):
-        next((finished / "results/runs").glob("*/load.json")).unlink()
-        well(finished, orphaned(finished, table, "load.py", at, deaf=deaf), undisturbed)
-        finished.with_name("trace").unlink()
+@pytest.mark.parametrize(("at", "deaf"), [(1, True), pytest.param(3, False, marks=pytest.mark.full)])
+def test_an_orchestrator_killed_while_its_stage_loads(at: int, deaf: bool, table: Path, undisturbed: Path,
+                                                      finished: Path) -> None:
+    next((finished / "results/runs").glob("*/load.json")).unlink()
+    well(finished, orphaned(finished, table, "load.py", at, deaf=deaf), undisturbed)
 
 
 @pytest.mark.chaos
