@@ -365,7 +365,8 @@ def refuse_future(vintage: Vintage) -> None:
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%d")  # a publisher may be ahead of UTC
     day = max(vintage.published, vintage.updated)[:10]
     if day > tomorrow:
-        raise UsageError(f"{staging.described(vintage)} is of the future: {day}", safe="nothing was changed",
+        raise UsageError(f"{staging.described(vintage)} is of the future: {day}; the clock of this machine says "
+                         f"{utc_now()}", safe="nothing was changed",
                          next_command="name the edition it is, with --vintage YYYY-MM")
 
 

@@ -13,7 +13,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,6 +24,7 @@ VERSION = "0.1.0"
 ENVIRONMENT_PREFIX = "WORLD_ECONOMIES_"
 ENGLISH_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September",
                   "October", "November", "December")
+_STAMP = "%Y%m%dT%H%M%SZ"
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,18 @@ def utc_now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def stamp_after(newest: str) -> str:
+    """Return the time as "20261120T210509Z", and where the clock is not past `newest`, a second after that.
+
+    newest: a text that begins with such a time, or any other. So what sorts by it stays in the order in which it was
+    made when the clock is set back.
+    """
+    now = f"{datetime.now(UTC):{_STAMP}}"
+    if now > newest[:len(now)] or not re.match(r"[0-9]{8}T[0-9]{6}Z", newest):
+        return now
+    return f"{datetime.strptime(newest[:len(now)], _STAMP) + timedelta(seconds=1):{_STAMP}}"
+
+
 def log_time(seconds: float) -> str:
     """Return an epoch time as the log writes it: "2026-November-20-21-05-09", UTC and English whatever the locale."""
     at = datetime.fromtimestamp(seconds, UTC)
@@ -187,12 +200,39 @@ def atomic_file(path: Path, mode: str = "wb", *, name_after: Callable[[Path], Pa
                 os.fsync(stream.fileno())
             final = name_after(Path(temporary)) if name_after else path
             Path(temporary).chmod(0o644)
-            Path(temporary).replace(final)
+            take_place(Path(temporary), final)
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
                 Path(temporary).unlink()
             raise
         fsync_folder(path.parent)
+
+
+def take_place(temporary: Path, final: Path) -> None:
+    """Rename a finished file to its name; what stands there and is no file makes way, see make_way()."""
+    try:
+        temporary.replace(final)
+    except IsADirectoryError:
+        make_way(final)
+        temporary.replace(final)
+
+
+def make_way(path: Path) -> None:
+    """Free a name that is one of our files': a folder there goes if it is empty, else it is kept under another name."""
+    if path.is_symlink() or not path.is_dir():
+        path.unlink(missing_ok=True)
+        return
+    try:
+        path.rmdir()
+    except OSError:  # somebody keeps something in it
+        path.rename(path.with_name(f"{path.name}.foreign-{utc_now().replace(':', '')}"))
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the bytes of a file. Raises FileNotFoundError, ValueError for what is no file: a pipe would never end."""
+    if os.path.lexists(path) and not path.is_file():
+        raise ValueError("it is no file")
+    return path.read_bytes()
 
 
 def write_json(path: Path, content: object) -> None:

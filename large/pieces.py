@@ -25,7 +25,7 @@ from pipeline.errors import CheckpointError
 from pipeline.parts import write_parts
 from pipeline.storage import Far, Place, is_far, place, sha256_of, size_of, uploaded
 from rules.records import Quarantined
-from utils import Workspace, disk_full_named, sha256_text
+from utils import Workspace, disk_full_named, read_bytes, sha256_text, take_place
 
 if TYPE_CHECKING:
     import pyarrow
@@ -56,7 +56,7 @@ def checkpointed(path: Place, identity: str, make: Callable[[], Told]) -> Told:
 def _known(path: Place, identity: str) -> Told | None:
     """Return the facts of a piece of this identity whose files are whole."""
     try:
-        told = json.loads(path.read_bytes())
+        told = json.loads(_bytes(path))
     except (OSError, ValueError):
         return None
     if not isinstance(told, dict) or told.get("identity") != identity:
@@ -66,6 +66,11 @@ def _known(path: Place, identity: str) -> Told | None:
         if size_of(file) != size or sha256_of(file) != digest:
             return None
     return told
+
+
+def _bytes(path: Place) -> bytes:
+    """Return the bytes of a piece. Raises OSError, ValueError for what is no file."""
+    return path.read_bytes() if isinstance(path, Far) else read_bytes(path)
 
 
 @contextlib.contextmanager
@@ -81,7 +86,7 @@ def beside(path: Place) -> Iterator[Any]:
         try:
             with os.fdopen(descriptor, "wb") as stream:
                 yield stream
-            Path(temporary).replace(path)
+            take_place(Path(temporary), path)
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
                 Path(temporary).unlink()
@@ -148,8 +153,8 @@ def read_table(path: Place, digest: str, step: str) -> pyarrow.Table:
     import pyarrow
 
     try:
-        data = path.read_bytes()
-    except OSError as error:
+        data = _bytes(path)
+    except (OSError, ValueError) as error:
         raise damaged(path, step, "is missing") from error
     if hashlib.sha256(data).hexdigest() != digest:
         path.unlink(missing_ok=True)  # so that it is missed, and made again, whatever its size

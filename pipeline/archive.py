@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import secrets
 from collections.abc import Iterator, Mapping
@@ -32,7 +33,7 @@ from pipeline.documents import RawDocument
 from pipeline.errors import CheckpointError, UsageError
 from pipeline.http import URL_KEY
 from pipeline.secrets import is_secret_header, redact_text, redacted, url_key
-from utils import atomic_file, sha256_file, utc_now, write_json
+from utils import atomic_file, read_bytes, sha256_file, stamp_after, utc_now, write_json
 
 LARGEST_COPY = 256 * 1024 * 1024  # bytes of a local file that is copied; a larger one is referred to where it lies
 _ID = re.compile(r"([0-9]{8}T[0-9]{6}Z)-([A-Za-z0-9_.]{1,60})-([0-9a-f]{8})")
@@ -117,11 +118,15 @@ class Archive:
         return gone
 
     def new_id(self, source: str) -> str:
-        """Return an id that sorts by time: second, source, then the microsecond and three random digits."""
+        """Return an id that sorts after all others: second, source, then the microsecond and three random digits."""
         name = re.sub(r"[^A-Za-z0-9_.]", "_", source)[:60] or "_"
+        newest = next(iter(self.ids()), "")
         while True:
             now = datetime.now(UTC)
-            found = f"{now:%Y%m%dT%H%M%SZ}-{name}-{now.microsecond:05x}{secrets.randbelow(4096):03x}"
+            rest = f"{name}-{now.microsecond:05x}{secrets.randbelow(4096):03x}"
+            found = f"{now:%Y%m%dT%H%M%SZ}-{rest}"
+            if _order(found) < _order(newest):  # the clock was set back
+                found = f"{stamp_after(newest)}-{rest}"
             if not self._record_path(found).exists():
                 return found
 
@@ -210,10 +215,10 @@ class Archive:
         Raises UsageError for an unknown id, naming the closest known one; CheckpointError for a damaged record.
         """
         path = self._record_path(entry_id)
-        if not _ID.fullmatch(entry_id) or not path.is_file():
+        if not _ID.fullmatch(entry_id) or not os.path.lexists(path):
             raise self._unknown(entry_id)
         try:
-            record = json.loads(path.read_bytes())
+            record = json.loads(read_bytes(path))
         except (ValueError, RecursionError) as error:
             raise self._damaged(path, entry_id, f"is no JSON: {error}") from None
         if not _well_formed(record):

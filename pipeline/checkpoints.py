@@ -7,8 +7,10 @@ stage that was killed goes on where it was. results/runs/current names the run t
 from __future__ import annotations
 
 import json
+import re
 import resource
 import shlex
+import stat
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -18,10 +20,12 @@ from typing import Any
 from pipeline.errors import CheckpointError
 from pipeline.process import peak_memory
 from pipeline.storage import Place, children, place, sha256_of
-from utils import Workspace, atomic_file, sha256_file, sha256_text, utc_now, write_json
+from utils import Workspace, atomic_file, read_bytes, sha256_file, sha256_text, stamp_after, utc_now, write_json
 
 SCHEMA_VERSION = 1
 STAGES = ("extract", "transform", "load", "report")
+_MISSING, _NO_FILE = -1, -2  # in the place of a size
+_RUN_ID = re.compile(r"\w[\w.+-]*")  # the name of a folder: what a damaged file says must lead nowhere else
 
 
 @dataclass(frozen=True)
@@ -121,19 +125,20 @@ def _seal(content: dict[str, Any]) -> str:
 def read_manifest(workspace: Workspace, run_id: str, step_id: str) -> Manifest | None:
     """Return the manifest of a step, None where there is none. Raises CheckpointError for one that is damaged."""
     path = manifest_path(workspace, run_id, step_id)
+    where = path.relative_to(workspace.root).as_posix()  # as it is named: it may be a link to anywhere
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_bytes(path))
         if content["schema_version"] != SCHEMA_VERSION:
             found = content["schema_version"]
             raise CheckpointError(f"The manifest is of schema version {found}, this is {SCHEMA_VERSION}",
-                                  where=workspace.relative(path), next_command="python etl_process.py --fresh")
+                                  where=where, next_command="python etl_process.py --fresh")
         if content.pop("seal", "") != _seal(content):
             raise ValueError("it is not as it was written")
         return Manifest.from_json(content)
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, KeyError) as error:
-        raise CheckpointError(f"The manifest is damaged ({error})", where=workspace.relative(path),
+        raise CheckpointError(f"The manifest is damaged ({error})", where=where,
                               safe="the database and every finished part",
                               next_command=f"python {step_id.split('/')[0]}.py") from error
 
@@ -146,7 +151,7 @@ def damage(workspace: Workspace, parts: Iterable[Part], *, contents: bool = True
     """
     for part, path, size in _far(parts, storage) if storage else _near(workspace, parts):
         if size < 0:
-            return f"{part.relative_path} is missing"
+            return f"{part.relative_path} is {'missing' if size == _MISSING else 'no file'}"
         if size != part.bytes:
             return f"{part.relative_path} has {size:,} bytes, {part.bytes:,} were written"
         if contents and sha256_of(path) != part.sha256:
@@ -155,13 +160,14 @@ def damage(workspace: Workspace, parts: Iterable[Part], *, contents: bool = True
 
 
 def _near(workspace: Workspace, parts: Iterable[Part]) -> Iterator[tuple[Part, Place, int]]:
-    """Yield each part with its file and the size that it has, -1 for none."""
+    """Yield each part with its file and the size that it has, less than 0 for none."""
     for part in parts:
         try:
             path = workspace.resolve(part.relative_path)
-            size = path.stat().st_size
-        except (OSError, ValueError):
-            path, size = workspace.root, -1
+            found = path.stat()
+            size = found.st_size if stat.S_ISREG(found.st_mode) else _NO_FILE
+        except (OSError, ValueError, RuntimeError):  # the last: a link to itself
+            path, size = workspace.root, _MISSING
         yield part, path, size
 
 
@@ -202,11 +208,12 @@ def balanced(balance: dict[str, int]) -> dict[str, int]:
 
 
 def current_run(workspace: Workspace) -> str:
-    """Return the id of the run that stages read, "" where there is none yet."""
+    """Return the id of the run that stages read, "" where there is none yet, or none that can be read."""
     try:
-        return (workspace.runs / "current").read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
+        name = read_bytes(workspace.runs / "current").decode().strip()
+    except (FileNotFoundError, ValueError):
         return ""
+    return name if _RUN_ID.fullmatch(name) else ""
 
 
 def make_current(workspace: Workspace, run_id: str) -> None:
@@ -248,8 +255,8 @@ def goes_on(workspace: Workspace, run_id: str) -> bool:
 
 
 def new_run_id(workspace: Workspace, source: str) -> str:
-    """Return an id that sorts by time and says its source: "20261120T210509Z-imf", "-2" appended where taken."""
-    base = f"{utc_now().replace('-', '').replace(':', '')}-{source}"
+    """Return an id that sorts after all runs and says its source: "20261120T210509Z-imf", "-2" appended where taken."""
+    base = f"{stamp_after(next(iter(run_ids(workspace)), ''))}-{source}"
     taken, name, number = _folders(workspace), base, 1
     while name in taken:
         number += 1

@@ -19,7 +19,7 @@ from pipeline.checkpoints import STAGES, Manifest, Meter
 from pipeline.errors import CheckpointError, ExitCode, WorldEconomiesError
 from pipeline.logs import without_secrets
 from pipeline.stage import named
-from utils import VERSION, Workspace, utc_now, write_json
+from utils import VERSION, Workspace, read_bytes, utc_now, write_json
 
 if TYPE_CHECKING:
     from pipeline.stage import Stage
@@ -83,7 +83,7 @@ def content_of(error: BaseException) -> dict[str, Any]:
 def last_run(workspace: Workspace) -> dict[str, Any]:
     """Return what keep() wrote, {} where there is nothing that can be read."""
     try:
-        content = json.loads(_place(workspace).read_text(encoding="utf-8"))
+        content = json.loads(read_bytes(_place(workspace)))
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -139,6 +139,9 @@ class Runner:
                 if meanwhile:
                     meanwhile()
                 outcome = _Watch(stage, child, events.read, self.listener, limit, sample).until_end()
+            except BaseException:  # of this process, not of the stage, which must not outlive it
+                _end(child)
+                raise
             finally:
                 self.signals.release()
         outcome.seconds = time.monotonic() - begun
@@ -152,6 +155,16 @@ class Runner:
             [sys.executable, os.fspath(PROJECT / f"{stage}.py"), *arguments], env=inherited,
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, pass_fds=(self.lock_fd, events_out, life_in),
             process_group=0)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Let a stage end cleanly, or end it, and collect it."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.communicate(timeout=TERM_GRACE)
+            return
 
 
 class _Watch:

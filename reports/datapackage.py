@@ -25,7 +25,7 @@ from history.model import Vintage
 from pipeline.checkpoints import Part
 from reports.published import HISTORY, HISTORY_KEY, PICTURE, Column, header, history_lines, picture_lines
 from reports.publishers import citation, publisher
-from utils import VERSION, Workspace, atomic_file, disk_full_named, fsync_folder, utc_now
+from utils import VERSION, Workspace, atomic_file, disk_full_named, fsync_folder, make_way, read_bytes, utc_now
 
 if TYPE_CHECKING:
     from targets import BaseTarget
@@ -75,7 +75,7 @@ def write(workspace: Workspace, target: BaseTarget) -> list[Part]:
         content = _kept_time(folder / PACKAGE, descriptor(told, vintages, shown))
         told[PACKAGE] = _put(package, [json.dumps(content, ensure_ascii=False, indent=2) + "\n"])
         _flush(folder, (package, history, picture))
-        (folder / PACKAGE).unlink(missing_ok=True)
+        make_way(folder / PACKAGE)
         fsync_folder(folder)
     return [Part(workspace.relative(folder / name), each.sha256, each.bytes, each.rows) for name, each in told.items()]
 
@@ -124,7 +124,7 @@ def _flush(folder: Path, streams: Iterable[IO[bytes]]) -> None:
 def _kept_time(path: Path, content: dict[str, Any]) -> dict[str, Any]:
     """Return the content with the time of the package that is there, where nothing but the time would change."""
     try:
-        before = json.loads(path.read_text(encoding="utf-8"))
+        before = json.loads(read_bytes(path))
         same = {**before, "created": ""} == {**content, "created": ""}
         return {**content, "created": before["created"]} if same else content
     except (OSError, ValueError, TypeError, KeyError):  # there is none, or none of ours

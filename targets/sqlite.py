@@ -70,6 +70,7 @@ class Target(BaseTarget):
 
     def _make_copy(self) -> Path:
         """Make a copy of the database, or an empty file where there is none to copy."""
+        self._refuse_unreadable()
         make_folder(self.path.parent)
         descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=".World_Economies-", suffix=".tmp")
         os.close(descriptor)
@@ -218,7 +219,14 @@ class Target(BaseTarget):
             return str(error)
         return "" if verdict == "ok" else str(verdict)
 
+    def _refuse_unreadable(self) -> None:
+        """Refuse another user's file. Why: to SQLite it is one that cannot be opened, as if it were damaged."""
+        if self._exists() and not os.access(self.path, os.R_OK):
+            raise TargetRefused("This user may not read the database", where=str(self.path), safe=_SAFE,
+                                next_command="the same command as the user who owns that file, or with its rights")
+
     def _read_only(self) -> sqlite3.Connection:
+        self._refuse_unreadable()
         if Path(f"{self.path}-journal").exists():  # a killed writer's, which who may only read cannot roll back
             with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(self.path)) as healed:
                 healed.execute("SELECT count(*) FROM sqlite_master").fetchone()

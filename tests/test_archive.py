@@ -100,6 +100,15 @@ def test_an_id_is_never_given_twice(archive: Archive, monkeypatch: pytest.Monkey
                                                                       "20261120T210509Z-imf-1a2b3008"]
 
 
+def test_an_entry_sorts_after_those_of_a_clock_that_was_ahead(archive: Archive) -> None:
+    first, _ = store(archive, "imf", [answer()])
+    ahead = first.replace(first[:16], "20991231T235959Z")
+    archive.write(archive.read(first) | {"id": ahead})
+    later = [store(archive, "imf", [answer()])[0] for _ in range(3)]
+    assert archive.ids() == [*later[::-1], ahead, first]
+    assert (archive.latest(), later[0][:16]) == (later[-1], "21000101T000000Z")
+
+
 def test_the_same_bytes_are_kept_once(archive: Archive) -> None:
     for data in (b"[1]", b"[2]", b"[1]"):
         store(archive, "imf", [answer(data), answer(data, kind="again")])

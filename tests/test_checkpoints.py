@@ -162,9 +162,16 @@ def test_run_ids_newest_first_and_never_twice(workspace: Workspace) -> None:
 
 
 def test_two_runs_in_one_second_have_two_names(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoints, "utc_now", lambda: "2026-11-20T21:05:09Z")
+    monkeypatch.setattr(checkpoints, "stamp_after", lambda _newest: "20261120T210509Z")
     names = []
     for _ in range(3):
         names.append(checkpoints.new_run_id(workspace, "imf"))
         (workspace.runs / names[-1]).mkdir(parents=True)
     assert names == ["20261120T210509Z-imf", "20261120T210509Z-imf-2", "20261120T210509Z-imf-3"]
+
+
+def test_a_run_sorts_after_those_of_a_clock_that_was_ahead(workspace: Workspace) -> None:
+    for name in ("20991231T235959Z-worldbank", "20250101T000000Z-imf"):
+        (workspace.runs / name).mkdir(parents=True)
+        (workspace.runs / name / "extract.json").write_text("{}", encoding="utf-8")
+    assert checkpoints.new_run_id(workspace, "imf") == "21000101T000000Z-imf"

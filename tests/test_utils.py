@@ -61,10 +61,10 @@ def test_a_full_disk_leaves_the_one_before(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_other_faults_keep_their_name(tmp_path: Path) -> None:
-    (tmp_path / "folder").mkdir()
-    with pytest.raises(IsADirectoryError), atomic_file(tmp_path / "folder"):
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
+    with pytest.raises(FileExistsError), atomic_file(tmp_path / "file" / "under it"):
         pass
-    assert names(tmp_path) == ["folder"]
+    assert names(tmp_path) == ["file"]
 
 
 WRITER = """
