@@ -27,6 +27,7 @@ from requests.utils import select_proxy
 from urllib3.exceptions import HTTPError, InvalidHeader, MaxRetryError, ReadTimeoutError
 from urllib3.util import Retry
 
+from pipeline.announced import Watched
 from pipeline.errors import SourceNonsense, SourceUnreachable, UsageError
 from pipeline.secrets import RedactingFilter, redacted
 from utils import VERSION
@@ -340,10 +341,14 @@ def blocks(response: requests.Response, where: str, read_limit: float) -> Iterat
     """
     unpacker = Unpacker(response.headers.get("Content-Encoding", "").strip().lower(), where)
     announced, host = response.headers.get("Content-Length"), urlsplit(response.url).hostname
+    watched = Watched.over(response)
     try:
         # read1 returns what is there; read and iter_content would wait for a full block, a day at a byte a second.
         while packed := response.raw.read1(BLOCK, decode_content=False):
             yield from unpacker.feed(packed)
+        if announced and watched.more:
+            raise SourceNonsense(f"{host} sent an answer that is longer than it announced, {announced} bytes: its end "
+                                 "is missing", where=where, safe=SAFE)
     except ReadTimeoutError as error:
         raise fault(error, response.url, read_limit, read_limit) from None
     except FAULTS:

@@ -159,6 +159,15 @@ def test_what_is_parsed_as_a_whole_has_a_limit_of_its_own(expect: str, server: S
         assert "more than the limit of 1,000 bytes" in refused(http, server.url + "/", expect).what
 
 
+@pytest.mark.parametrize("size", [10, 100_000])
+def test_more_than_was_announced_is_no_answer(size: int, server: Server, http: Http) -> None:
+    body = "Türkiye,2025,1\n".encode() * size
+    server.routes["/"] = by_hand(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (len(body) - size), body)
+    error = refused(http, server.url + "/", "csv")
+    assert error.what == (f"127.0.0.1 sent an answer that is longer than it announced, {15 * size} bytes: its end is "
+                          "missing")
+
+
 def test_as_large_as_allowed_is_taken(server: Server) -> None:
     server.routes["/"] = Answer(gzip.compress(b"x" * 1000), headers={"Content-Encoding": "gzip"})
     with Http(max_bytes=1000) as http:
