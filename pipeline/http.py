@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from pipeline.documents import RawDocument
 from pipeline.errors import SourceNonsense, SourceUnreachable
-from pipeline.secrets import has_password, is_secret_header, redact_text, redacted, url_key
+from pipeline.secrets import has_password, is_secret_header, redact_text, redacted, url_key, without_echo
 from utils import utc_now
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ class Http:
         if status == HTTPStatus.NOT_MODIFIED and asked.known is not None:
             return self._unchanged(asked.known, response, asked)
         if not 200 <= status <= 299 or status == HTTPStatus.PARTIAL_CONTENT:
-            words = first_words(start_of(response, deadline))
+            words = first_words(_no_echo(start_of(response, deadline), response, asked))
             what = f"{asked.host} {_REFUSALS.get(status, (0, 'answers'))[1]} ({_status(status)})" + _quoted(words)
             if worth_repeating(status):
                 raise Again(what, retry_after(response))
@@ -222,7 +222,8 @@ class Http:
         most = min(self.max_bytes, LARGEST) if asked.expect in _PARSED_WHOLE else self.max_bytes
         data = read_body(response, asked.shown, max_bytes=most, read_limit=self.timeout, total=self.total,
                          deadline=deadline)
-        complaint = _complaint(data[:4096], response.headers.get("Content-Type", ""), asked.expect)
+        complaint = _complaint(_no_echo(data[:4096], response, asked), response.headers.get("Content-Type", ""),
+                               asked.expect)
         if not data.strip():
             complaint = f"with nothing ({_status(status)}, {len(data)} bytes)"
         if complaint:
@@ -264,6 +265,13 @@ def first_words(body: bytes, longest: int = 160) -> str:
     text = unescape(_HIDDEN_MARKUP.sub(" ", body[:4096].replace(b"\0", b"").decode("utf-8", "replace")))
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return redact_text(line)[:longest].strip()
+
+
+def _no_echo(start: bytes, response: requests.Response, asked: _Asked) -> bytes:
+    """Return the start of an answer without the secrets that were sent; other bytes stay as they are."""
+    text = start.decode("utf-8", "surrogateescape")
+    sent = {**asked.headers, **(response.request.headers if response.request is not None else {})}
+    return without_echo(text, asked.url, sent).encode("utf-8", "surrogateescape")
 
 
 def _complaint(start: bytes, content_type: str, expect: str) -> str:
