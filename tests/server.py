@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import ssl
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BufferedIOBase
@@ -78,11 +79,26 @@ class Server:
             def log_message(self, format: str, *args: Any) -> None:
                 pass
 
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._handler, self._tls = Handler, tls
+        self._listen(0)
+
+    def _listen(self, port: int) -> None:
+        self._http = ThreadingHTTPServer(("127.0.0.1", port), self._handler)
         self._http.daemon_threads = True
-        if tls:
-            self._http.socket = tls.wrap_socket(self._http.socket, server_side=True)
+        if self._tls:
+            self._http.socket = self._tls.wrap_socket(self._http.socket, server_side=True)
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
+
+    @contextmanager
+    def gone(self) -> Iterator[None]:
+        """Let nobody listen at the address; it is the same again afterwards."""
+        port = self._http.server_address[1]
+        self.__exit__()
+        try:
+            yield
+        finally:
+            self._listen(port)
+            self._thread.start()
 
     @property
     def url(self) -> str:
