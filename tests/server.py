@@ -70,11 +70,13 @@ class Server:
                 if answer.status not in (204, 304):
                     self.send_header("Content-Length", str(len(answer.body)))
                 self.end_headers()
+                if self.command == "HEAD":
+                    return
                 self.wfile.write(answer.body[: len(answer.body) - answer.cut] if answer.cut else answer.body)
                 if answer.cut:
                     self.close_connection = True
 
-            do_POST = do_GET  # noqa: N815  the name is the standard library's
+            do_POST = do_HEAD = do_PUT = do_GET  # noqa: N815  the names are the standard library's
 
             def log_message(self, format: str, *args: Any) -> None:
                 pass
