@@ -137,7 +137,7 @@ def body(stage: Stage) -> ExitCode:
         return again_from_archive(stage, meter, archive, code)
     request = request_of(stage, stage.options.source)
     check(request)
-    with told_by_path(request.inputs):
+    with told_by_path(request.inputs, request.url):
         storage = large.storage_of(stage.options)
         if large.is_asked(stage.options):
             return large_table(stage, meter, request, code, storage)

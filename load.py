@@ -156,7 +156,7 @@ def publish(stage: Stage, target: BaseTarget, before: Manifest, origin: Manifest
         quarantine = judge(stage, outcomes, accept, target.where)
         if GATE not in asked:
             refuse_losses(target, held)
-        note = show(stage, target, before, origin)
+        note = show(stage, target, before, origin, accept)
     left = [batch for batch in kept if batch.run_id != before.run_id]  # this run's are there twice
     return Published(target.shown, target.history, [*arrivals, *left], bool(arrivals), quarantine,
                      [*restored, *outcomes], note)
@@ -249,10 +249,15 @@ def judge(stage: Stage, outcomes: Sequence[Counts], accept: Sequence[str], where
     if len(small) > SHOWN:
         stage.report.note(f"{len(small) - SHOWN} more such losses; report.py --revisions --indicator NAME shows them")
     if refused:
-        raise Refused("; ".join(f"[{gate}] {text}" for gate, text in refused[:8]),
-                        where=where, safe="the database is as it was, the clean records are kept",
-                        next_command=advice(refused, outcomes))
+        raise refused_by(refused, where, outcomes)
     return [part for counts in outcomes for part in quarantined(stage.workspace, counts)]
+
+
+def refused_by(refused: Sequence[tuple[str, str]], where: str, outcomes: Sequence[Counts]) -> Refused:
+    """Return the error for gates, each with its sentence, that are not accepted."""
+    return Refused("; ".join(f"[{gate}] {text}" for gate, text in refused[:8]), where=where,
+                   safe="the database is as it was, the clean records are kept",
+                   next_command=advice(refused, outcomes))
 
 
 def advice(refused: Sequence[tuple[str, str]], outcomes: Sequence[Counts]) -> str:
@@ -284,10 +289,10 @@ def describe(target: BaseTarget) -> None:
     target.describe(identity.countries(), identity.version)
 
 
-def show(stage: Stage, target: BaseTarget, before: Manifest, origin: Manifest) -> str:
+def show(stage: Stage, target: BaseTarget, before: Manifest, origin: Manifest, accept: Sequence[str]) -> str:
     """Show the newest picture of the dataset asked for: this run's, or the one of a newer vintage already there.
 
-    Returns a sentence where the picture is not of this run.
+    Returns a sentence where the picture is not of this run. Raises Refused for a list that lost economies.
     """
     at, run_id = origin.facts["picture"]["batch"], before.run_id
     batch = batches_of(stage.workspace, before, origin, ())[at]
@@ -307,6 +312,8 @@ def show(stage: Stage, target: BaseTarget, before: Manifest, origin: Manifest) -
         return ""
     if vintage and newest.key <= vintage.key:
         shown = picture_rows(target, vintage, batch.picture_year, batch.witness.fetched_at)
+        if not batch.picture_year:
+            judge_list(stage, target, vintage, shown, accept)
         target.show(Picture(vintage, batch.witness.channel, run_id, shown))
         return ""
     note = f"the picture is of {staging.described(newest)}, the newest of its dataset"
@@ -315,6 +322,20 @@ def show(stage: Stage, target: BaseTarget, before: Manifest, origin: Manifest) -
     shown = picture_rows(target, newest, came["picture_year"], came["fetched_at"])
     target.show(Picture(newest, came["channel"], run_id, shown))
     return note
+
+
+def judge_list(stage: Stage, target: BaseTarget, vintage: Vintage, shown: Sequence[Mapping[str, Any]],
+               accept: Sequence[str]) -> None:
+    """Compare the economies of a list with those of the picture before it. Raises Refused for too many that are gone.
+
+    What such a list does not say stays in the history, where silence is no loss: only its picture tells.
+    """
+    held = [row["ISO3"] for row in target.query("published_picture", {}) if row["Dataset"] == vintage.dataset]
+    for finding in gates.judge_list(vintage.dataset, held, {row["ISO3"] for row in shown}, staging.described(vintage)):
+        if finding.fatal and finding.gate not in accept:
+            raise refused_by([(finding.gate, finding.text)], target.where, [])
+        stage.report.warn(("accepted by --accept shrink: " if finding.fatal else "") + finding.text, gate=finding.gate,
+                          accepted=finding.fatal)
 
 
 def newest_with_gdp(target: BaseTarget, vintage: Vintage) -> Vintage | None:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import logging
 import re
+from collections.abc import Iterator, Mapping
+from urllib.parse import unquote, unquote_plus, urlsplit
 
 HIDDEN = "***"
+SHORTEST = 4  # characters of a secret that is looked for by itself: a shorter one is a part of any word
 
 # The user info of a URL. A password may hold a raw "@", "/" or "?" although it should not: where a colon follows that
-# does not begin a port, all up to the last "@" goes. Quotes end it, so that a redacted line of JSON stays JSON.
+# does not begin a port, all up to the last "@" goes; of one with spaces, up to the next "@". Quotes end it,
+# so that a redacted line of JSON stays JSON.
 # Of a database a user without a password stays; elsewhere what stands alone may be a token.
 _USER_ONLY = (r"(?:(?<=postgresql://)|(?<=postgres://)|(?<=redshift://))"
               r"(?:[\w.+-]|%(?!3[Aa])[0-9A-Fa-f]{2}){1,100}@[^\s/?#@'\"]*(?:[/?#\s'\"]|$)")
 _USER_INFO = re.compile(
-    r"(?<=://)(?:[^\s/?#@:\['\"]{0,500}:(?![0-9]{0,5}(?:[/?#\s'\"]|$))[^\s'\"]{0,500}@|"
+    r"(?<=://)(?:[^\s/?#@:\['\"]{0,500}:(?![0-9]{0,5}(?:[/?#\s'\"]|$))"
+    r"(?:[^\s'\"]{0,500}@|(?:(?!://)[^\n'\"@]){0,500}@)|"
     rf"(?!{_USER_ONLY})[^\s/?#'\"]{{0,500}}@)")
 _SECRET_VALUE = re.compile(
     r"(?i)(?<![^?&;#\s'\"(,])([^=&?#;\s'\"]{0,60}(?:key|token|secret|password|passwd|passphrase|pass|pwd|pw|"
@@ -40,6 +46,36 @@ def redacted(url: str) -> str:
 def has_password(url: str) -> bool:
     """Tell whether the URL holds something that redacted() would hide."""
     return redacted(url) != url
+
+
+def without_echo(text: str, url: str, headers: Mapping[str, str]) -> str:
+    """Return what a server said without the secrets of the request, which it may say again without their names.
+
+    url: that was asked, whole; headers: as they were sent, a login of ~/.netrc among them.
+    """
+    sent = {*_of_url(url), *(each for name, value in headers.items() if is_secret_header(name) for each in _of(value))}
+    for secret in sorted(filter(lambda each: len(each) >= SHORTEST, sent), key=len, reverse=True):
+        text = text.replace(secret, HIDDEN)
+    return text
+
+
+def _of_url(url: str) -> Iterator[str]:
+    """Yield the secrets of an address as they stand there and as they are meant."""
+    parts = urlsplit(url)
+    user, colon, password = parts.netloc.rpartition("@")[0].partition(":")
+    yield from (each := password if colon else user, unquote(each))
+    for found in _SECRET_VALUE.finditer(f"?{parts.query}"):
+        yield from (found[2], unquote_plus(found[2]))
+
+
+def _of(header: str) -> Iterator[str]:
+    """Yield the secrets of a header: all of it, what follows "Bearer", and the password in "Basic ..."."""
+    token = header.rpartition(" ")[2]
+    yield from (header, token)
+    try:
+        yield base64.b64decode(token, validate=True).decode("latin-1").partition(":")[2]
+    except ValueError:
+        return
 
 
 def is_secret_header(name: str) -> bool:

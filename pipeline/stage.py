@@ -16,6 +16,7 @@ from pipeline import lock, process
 from pipeline.console import Console
 from pipeline.errors import ExitCode, Interrupted, UsageError, WorldEconomiesError
 from pipeline.events import FAILED, FINISHED, STARTED, PipeListener, Reporter, inherited_pipe
+from pipeline.secrets import redact_text
 from pipeline.storage import refuse_far
 from utils import PROJECT, Parser, Workspace, full_disk
 
@@ -189,7 +190,7 @@ def fail(reporter: Reporter, error: BaseException, *, log: Path | None, debug: b
         screens = [listener for listener in reporter.listeners if isinstance(listener, Console)]
         (screens or [Console()])[0].fail(reporter.stage, int(code), lines)
     if debug:
-        traceback.print_exception(error)
+        print(redact_text("".join(traceback.format_exception(error))), end="", file=sys.stderr)
     return code
 
 

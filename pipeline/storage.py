@@ -255,6 +255,8 @@ def stamp(where: Place) -> tuple[int, ...]:
         return found.st_size, found.st_mtime_ns
     with _in_words(where), _store().open_input_stream(where.key) as stream:
         told = stream.metadata()
+    if not {"Last-Modified", "Content-Length", "ETag"} <= {*told}:
+        raise _failure(where, "an answer that is none of a store's: a proxy or a sign-in page may be on the way")
     changed = datetime.fromisoformat(told["Last-Modified"].decode())
     return int(told["Content-Length"]), int(changed.timestamp()) * 10**9, int.from_bytes(told["ETag"])
 

@@ -27,6 +27,7 @@ from requests.utils import select_proxy
 from urllib3.exceptions import HTTPError, InvalidHeader, MaxRetryError, ReadTimeoutError
 from urllib3.util import Retry
 
+from pipeline.announced import Watched
 from pipeline.errors import SourceNonsense, SourceUnreachable, UsageError
 from pipeline.secrets import RedactingFilter, redacted
 from utils import VERSION
@@ -160,7 +161,7 @@ class ResolvingAdapter(HTTPAdapter):
         """Send the request once its host, or the proxy's where one applies, has an address."""
         url = request.url or ""
         first = select_proxy(url, proxies) or url
-        addresses = resolve(urlsplit(first if "://" in first else f"http://{first}").hostname or "", self.limit, url)
+        addresses = resolve(_host_of(first), self.limit, url)
         if isinstance(timeout, tuple) and timeout[0]:
             # The limit is for connecting at all; urllib3 grants it to each address of the host in turn.
             timeout = (timeout[0] / addresses, timeout[1])
@@ -173,6 +174,17 @@ class PlainSession(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         """Return None: no answer is followed here."""
         return None
+
+
+def _host_of(address: str) -> str:
+    """Return the host of an address or a proxy. Raises UsageError for a proxy of the environment that is none."""
+    try:
+        parts = urlsplit(address if "://" in address else f"http://{address}")
+        return (parts.hostname or "") if parts.port is None or parts.port else ""
+    except ValueError:  # its words would show the password
+        raise UsageError("The proxy that the environment names (HTTPS_PROXY, HTTP_PROXY) is no address",
+                         safe="nothing was asked or changed",
+                         next_command="export HTTPS_PROXY=http://HOST:PORT   # or unset it") from None
 
 
 def resolve(host: str, limit: float, url: str) -> int:
@@ -329,10 +341,14 @@ def blocks(response: requests.Response, where: str, read_limit: float) -> Iterat
     """
     unpacker = Unpacker(response.headers.get("Content-Encoding", "").strip().lower(), where)
     announced, host = response.headers.get("Content-Length"), urlsplit(response.url).hostname
+    watched = Watched.over(response)
     try:
         # read1 returns what is there; read and iter_content would wait for a full block, a day at a byte a second.
         while packed := response.raw.read1(BLOCK, decode_content=False):
             yield from unpacker.feed(packed)
+        if announced and watched.more:
+            raise SourceNonsense(f"{host} sent an answer that is longer than it announced, {announced} bytes: its end "
+                                 "is missing", where=where, safe=SAFE)
     except ReadTimeoutError as error:
         raise fault(error, response.url, read_limit, read_limit) from None
     except FAULTS:

@@ -217,6 +217,20 @@ def judge_losses(losses: Sequence[Loss], dataset: str, told: Callable[[str], str
     return sorted(found, key=lambda finding: not finding.fatal)
 
 
+def judge_list(dataset: str, held: Sequence[str], shown: Collection[str], told: str) -> list[Finding]:
+    """Return what a list lost whose cells have their own years: silent of an economy, it takes it from the picture.
+
+    held, shown: iso3 in the picture until now, largest first, and in the one that comes; told: its vintage.
+    """
+    gone = [iso3 for iso3 in held if iso3 not in shown]
+    if not gone or dataset not in LIMITS:
+        return []
+    limits = LIMITS[dataset]
+    fatal = any(iso3 in limits.majors for iso3 in gone) or len(gone) > limits.gone * len(held)
+    text = f"{told} lacks {len(gone)} of {len(held)} economies of the picture that is held: {_some(gone)}"
+    return [Finding("shrink", text, fatal)]
+
+
 def _figure(figure: tuple[str, str, str] | None) -> str:
     """Return a figure as a message says it."""
     if figure is None:

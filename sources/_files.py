@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pipeline.documents import RawDocument
 from pipeline.errors import UsageError, WorldEconomiesError
+from pipeline.secrets import redacted
 from pipeline.storage import INPUT, Far, Place, refuse_far
 from sources import Request
 from utils import utc_now
@@ -43,11 +44,16 @@ LOOKING = ("head -5 ", "ls -l ", "file ")  # commands that are advised for a fil
 
 
 @contextmanager
-def told_by_path(inputs: Sequence[Place]) -> Iterator[None]:
-    """Let errors say where these files lie: a source knows a file by its name, and a person types a path."""
+def told_by_path(inputs: Sequence[Place], url: str = "") -> Iterator[None]:
+    """Let errors say where these files lie: a source knows a file by its name, and a person types a path, or a URL."""
     try:
         yield
     except WorldEconomiesError as error:
+        name = _name_of(url) if url else ""
+        if name and (error.where == name or error.where.startswith(f"{name} line ")):
+            error.where = redacted(url) + error.where.removeprefix(name)
+            if error.next_command.startswith(("head -", *LOOKING)):  # at a file that is not there
+                error.next_command = ""
         for path in inputs:
             if error.where == path.name or error.where.startswith(f"{path.name} line "):
                 error.where = str(path) + error.where.removeprefix(path.name)
@@ -79,5 +85,9 @@ def file_document(path: Place, parameters: Mapping[str, str]) -> RawDocument:
 
 def answer_of(url: str, http: Http, parameters: Mapping[str, str]) -> RawDocument:
     """Return the answer of --url as a document named by the end of its path. Raises SourceError."""
-    name = PurePosixPath(urlsplit(url).path).name or "answer"
-    return http.get(url, kind="data", parameters={**parameters, "name": name})
+    return http.get(url, kind="data", parameters={**parameters, "name": _name_of(url)})
+
+
+def _name_of(url: str) -> str:
+    """Return what a document is called that came from an address."""
+    return PurePosixPath(urlsplit(url).path).name or "answer"

@@ -163,17 +163,16 @@ class _Estimate:
 # --- which column is which ----------------------------------------------------------------------------------------
 
 
-def _estimates(found: Sequence[Element]) -> dict[str, list[_Estimate]]:
-    """Return the columns of each publisher (NGDPD, NGDPD.WB, NGDPD.UN), from the table of it that has most rows."""
-    best: dict[str, list[_Estimate]] = {}
+def _estimates(found: Sequence[Element]) -> dict[str, list[list[_Estimate]]]:
+    """Return each publisher's columns (NGDPD, NGDPD.WB, NGDPD.UN), a list a table, the table of most rows first."""
+    lists: dict[str, list[list[_Estimate]]] = {indicator: [] for indicator in PUBLISHERS}
     for number, table in enumerate(found, 1):
         columns: dict[str, list[_Estimate]] = {}
         for estimate in _estimates_in(table, number):
             columns.setdefault(estimate.indicator, []).append(estimate)
         for indicator, own in columns.items():
-            if indicator not in best or own[0].size > best[indicator][0].size:
-                best[indicator] = own
-    return {indicator: best[indicator] for indicator in PUBLISHERS if indicator in best}
+            lists[indicator].append(own)
+    return {indicator: sorted(own, key=lambda table: -table[0].size) for indicator, own in lists.items() if own}
 
 
 def _estimates_in(table: Element, number: int) -> Iterator[_Estimate]:
@@ -278,10 +277,12 @@ class _Reading:
 def _batch(document: RawDocument) -> VintageBatch:
     root = html.parse_page(document)
     title = plain(root.findtext(".//title") or "")
-    columns = _estimates(html.tables(root, document))
+    lists = _estimates(html.tables(root, document))
+    columns = {indicator: tables[0] for indicator, tables in lists.items()}
     _refuse_other_lists(document, [title, *(text for each in columns.get(MAIN, ()) for text in each.texts)])
     if MAIN not in columns:
         raise nonsense(document, _no_table(title))
+    _refuse_rivals(document, lists[MAIN])
     vintage = _vintage(root, document)
     asked = [name for name in document.parameters.get("indicators", "").split(",") if name] or [MAIN]
     reading, cells = _Reading(), 0
@@ -366,6 +367,33 @@ def _refuse_other_lists(document: RawDocument, texts: Sequence[str]) -> None:
         if found := _OTHER_FIGURES.search(text):
             raise nonsense(document, f"The page lists other figures than nominal GDP: it says {found.group()!r} in "
                                      f"{text[:120]!r}")
+
+
+def _refuse_rivals(document: RawDocument, lists: Sequence[Sequence[_Estimate]]) -> None:
+    """Refuse a page with two lists of the IMF's that disagree: the longer one need not be the one that counts.
+
+    A table of less than half the rows, the largest ten perhaps, is no second list.
+    """
+    chosen, rivals = lists[0], [each for each in lists[1:] if each[0].size * 2 >= lists[0][0].size]
+    said = _said(chosen) if rivals else {}
+    for rival in rivals:
+        for name, figures in _said(rival).items():
+            if said.get(name, figures) != figures:
+                here, there = (f"{sorted(each)[0][1]} ({sorted(each)[0][0]})" for each in (said[name], figures))
+                raise nonsense(document, "The page holds two lists of GDP by the IMF that disagree: of "
+                                         f"{name[:80]} table {chosen[0].number} says {here}, table "
+                                         f"{rival[0].number} {there}")
+
+
+def _said(table: Sequence[_Estimate]) -> dict[str, set[tuple[str, str]]]:
+    """Return country -> its (year, figure) of one table, figures without their thousands."""
+    found: dict[str, set[tuple[str, str]]] = {}
+    for estimate in table:
+        for line in estimate.lines():
+            if line.country is not None and line.value is not None and _has_figure(raw := text_of(line.value)):
+                name = " ".join(text_of(line.country, displayed_only=True).split())
+                found.setdefault(name, set()).add((_year(estimate, line, raw), re.sub("[^0-9.]", "", plain(raw))))
+    return found
 
 
 def _refuse_empty(document: RawDocument, columns: Sequence[_Estimate], reading: _Reading, asked: Sequence[str]) -> None:

@@ -205,6 +205,9 @@ class ObjectLake:
         try:
             with self._in_words(MANIFEST):
                 answer = self._client.get_object(**self._at(MANIFEST))
+                if "ETag" not in answer:
+                    raise TargetUnreachable("The object store answers as none does: a proxy or a sign-in page may be "
+                                            "on the way", where=self.where(MANIFEST), safe=SAFE, next_command=AGAIN)
                 return Seen(answer["Body"].read(), answer["ETag"])
         except FileNotFoundError:
             return Seen()

@@ -148,6 +148,9 @@ def _fetched(name: Name) -> str:
         answer = client.get_secret_value(SecretId=name.secret)
     if "SecretString" in answer:
         return str(answer["SecretString"])
+    if "SecretBinary" not in answer:
+        raise TargetUnreachable("AWS Secrets Manager answers without a secret: a proxy or a sign-in page may be on the "
+                                "way", where=f"secretsmanager:{name.secret}", safe=_SAFE)
     try:
         return bytes(answer["SecretBinary"]).decode("utf-8")
     except UnicodeDecodeError:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import ssl
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BufferedIOBase
@@ -69,20 +70,37 @@ class Server:
                 if answer.status not in (204, 304):
                     self.send_header("Content-Length", str(len(answer.body)))
                 self.end_headers()
+                if self.command == "HEAD":
+                    return
                 self.wfile.write(answer.body[: len(answer.body) - answer.cut] if answer.cut else answer.body)
                 if answer.cut:
                     self.close_connection = True
 
-            do_POST = do_GET  # noqa: N815  the name is the standard library's
+            do_POST = do_HEAD = do_PUT = do_GET  # noqa: N815  the names are the standard library's
 
             def log_message(self, format: str, *args: Any) -> None:
                 pass
 
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._handler, self._tls = Handler, tls
+        self._listen(0)
+
+    def _listen(self, port: int) -> None:
+        self._http = ThreadingHTTPServer(("127.0.0.1", port), self._handler)
         self._http.daemon_threads = True
-        if tls:
-            self._http.socket = tls.wrap_socket(self._http.socket, server_side=True)
+        if self._tls:
+            self._http.socket = self._tls.wrap_socket(self._http.socket, server_side=True)
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
+
+    @contextmanager
+    def gone(self) -> Iterator[None]:
+        """Let nobody listen at the address; it is the same again afterwards."""
+        port = self._http.server_address[1]
+        self.__exit__()
+        try:
+            yield
+        finally:
+            self._listen(port)
+            self._thread.start()
 
     @property
     def url(self) -> str:

@@ -106,6 +106,20 @@ def test_a_picture_of_another_indicator_is_not_judged_as_gdp() -> None:
     assert found(census(indicator="LP", gdp={"IND": Decimal(1400)}, world=Decimal(8000))) == [("world", False)]
 
 
+HELD = ["USA", "CHN", *(f"X{number:02d}" for number in range(98))]
+
+
+@pytest.mark.parametrize(("gone", "fatal"), [
+    ([], None), (["X05", "X06"], False), (["X05", "X06", "X07"], True), (["CHN"], True)])
+def test_a_list_that_lost_economies_of_the_picture(gone: list[str], fatal: bool | None) -> None:
+    shown = {iso3 for iso3 in HELD if iso3 not in gone} | {"NEW"}
+    found = gates.judge_list("wikipedia-nominal", HELD, shown, "wikipedia-nominal rev7")
+    assert [each.fatal for each in found] == ([] if fatal is None else [fatal])
+    text = f"wikipedia-nominal rev7 lacks {len(gone)} of 100 economies of the picture that is held: {' '.join(gone)}"
+    assert [each.text for each in found] == ([text] if gone else [])
+    assert gates.judge_list("table:own", HELD, shown, "t") == []
+
+
 def test_worst_first() -> None:
     told = found(census("wikipedia-nominal", 10, world=Decimal(1), unknown=["x"], names=1000))
     assert [fatal for _, fatal in told] == sorted((fatal for _, fatal in told), reverse=True)

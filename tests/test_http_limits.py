@@ -148,6 +148,26 @@ def test_too_large_an_answer_is_refused(server: Server, answer: Answer, words: s
     assert len(server.asked) == 1
 
 
+@pytest.mark.parametrize("expect", ["json", "xml", "html", "csv"])
+def test_what_is_parsed_as_a_whole_has_a_limit_of_its_own(expect: str, server: Server, http: Http,
+                                                          monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.http.LARGEST", 1000)
+    server.routes["/"] = Answer(gzip.compress(b"a,b\n" * 300), headers={"Content-Encoding": "gzip"})
+    if expect == "csv":
+        assert len(http.get(server.url + "/", kind="data", expect=expect).body) == 1200
+    else:
+        assert "more than the limit of 1,000 bytes" in refused(http, server.url + "/", expect).what
+
+
+@pytest.mark.parametrize("size", [10, 100_000])
+def test_more_than_was_announced_is_no_answer(size: int, server: Server, http: Http) -> None:
+    body = "Türkiye,2025,1\n".encode() * size
+    server.routes["/"] = by_hand(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (len(body) - size), body)
+    error = refused(http, server.url + "/", "csv")
+    assert error.what == (f"127.0.0.1 sent an answer that is longer than it announced, {15 * size} bytes: its end is "
+                          "missing")
+
+
 def test_as_large_as_allowed_is_taken(server: Server) -> None:
     server.routes["/"] = Answer(gzip.compress(b"x" * 1000), headers={"Content-Encoding": "gzip"})
     with Http(max_bytes=1000) as http:
@@ -275,6 +295,14 @@ def test_certificates_that_are_not_there_are_named(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "nowhere.pem")
     with Http() as http, pytest.raises(UsageError, match=r"REQUESTS_CA_BUNDLE names .* nowhere\.pem"):
         http.get(server.url + "/", kind="data")
+
+
+def test_a_proxy_that_is_none_is_told_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    for value in ("http://user:s3cret@[bad", "user:s3cret@", "http://us er:s3cret@h:99999999", "user:s3cret"):
+        monkeypatch.setenv("HTTP_PROXY", value)
+        with Http(timeout=2, retries=0) as http, pytest.raises((UsageError, SourceUnreachable)) as caught:
+            http.get("http://h.invalid/", kind="data")
+        assert "roxy" in caught.value.what and "s3cret" not in str(caught.value.lines()), caught.value.what
 
 
 @pytest.mark.parametrize("url", ["", "gdp.csv", "ftp://example.org/", "http://", "http://[::1", "http://a:99999999/",

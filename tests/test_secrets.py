@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.secrets import RedactingFilter, has_password, redact_text, redacted
+from pipeline.events import Reporter
+from pipeline.secrets import RedactingFilter, has_password, redact_text, redacted, without_echo
+from pipeline.stage import fail
 
 
 @pytest.mark.parametrize(("url", "shown"), [
@@ -25,6 +27,9 @@ from pipeline.secrets import RedactingFilter, has_password, redact_text, redacte
     ("h?api_key=abc&year=2024#access_token=zz", "h?api_key=***&year=2024#access_token=***"),
     ("https://h/?year=1;token=b&Subscription-Key=q&sig=c", "https://h/?year=1;token=***&Subscription-Key=***&sig=***"),
     ("Retries exceeded with url: /p?apikey=s3 (Caused by x)", "Retries exceeded with url: /p?apikey=*** (Caused by x)"),
+    ("postgresql://u:p w% x@h/db", "postgresql://***@h/db"),
+    ("http://u:p q@h/ and http://h:8080/ of me@h", "http://***@h/ and http://h:8080/ of me@h"),
+    ("see http://h:x then http://u:p@h/", "see http://h:x then http://***@h/"),
     ("https://h:8080/@me?year=2024", "https://h:8080/@me?year=2024"),
     ("http://[::1]:80/x@y", "http://[::1]:80/x@y"),
     ("https://h/NGDPD?design=2&empty_key=", "https://h/NGDPD?design=2&empty_key="),
@@ -50,3 +55,19 @@ def test_logs_are_redacted_with_their_tracebacks(caplog: pytest.LogCaptureFixtur
         logger.exception("%s?token=%s", "/path", "s3cret")
     assert "/path?token=***" in caplog.text and "https://***@h/" in caplog.text
     assert "s3cret" not in caplog.text
+
+
+@pytest.mark.parametrize(("said", "shown"), [
+    ("the key k3y%2Bz is not valid", "the key *** is not valid"), ("no k3y+z here", "no *** here"),
+    ("me:pa ss is unknown", "me:*** is unknown"), ("Basic bWU6cGEgc3M=", "***"), ("page 2024 of me", "page 2024 of me"),
+    ("your t0ken", "your ***")])
+def test_what_a_server_says_again_is_cut_out(said: str, shown: str) -> None:
+    url = "https://me:pa%20ss@h/x?api_key=k3y%2Bz&page=2024"
+    headers = {"Authorization": "Basic bWU6cGEgc3M=", "X-Api-Key": "t0ken", "Accept": "page"}
+    assert without_echo(said, url, headers) == shown
+
+
+def test_a_traceback_on_the_screen_is_redacted(capsys: pytest.CaptureFixture[str]) -> None:
+    fail(Reporter("load", []), RuntimeError("https://u:s3cret@h/"), log=None, debug=True)
+    told = capsys.readouterr().err
+    assert "RuntimeError: https://***@h/" in told and "s3cret" not in told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -10,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from history.model import STATED
+from pipeline.errors import SourceNonsense
 from rules.records import FORECAST, UNKNOWN
-from tests.wikipedia_pages import FIXTURES, TABLE, page, parse, simple, staged
+from tests.wikipedia_pages import FIXTURES, ROW, TABLE, page, parse, simple, staged
 
 LAYOUTS: dict[str, tuple[str, str, Counter[str], list[tuple[str, str, str]]]] = {
     "layout_2018_side_by_side": ("rev840456131", "2018-06-15", Counter({"not asked for": 8}), [
@@ -168,3 +170,23 @@ def test_several_columns_of_one_publisher_keep_each_its_year() -> None:
 def test_of_two_tables_of_one_size_the_first_is_taken() -> None:
     batch = parse(page(TABLE + TABLE.replace("Japan", "Chad")))
     assert staged(batch) == [("Japan", "2025", "4,389,756")]
+
+
+@pytest.mark.parametrize(("second", "told"), [
+    (TABLE.replace("4,389,756", "4,389,757"), "table 1 says 4389756 (2025), table 2 4389757 (2025)"),
+    (TABLE.replace("(2025)", "(2019)"), "table 1 says 4389756 (2025), table 2 4389756 (2019)"),
+    (TABLE.replace(ROW, ROW.replace("4,389,756", "1") + "<tr><td>Chad</td><td>2</td></tr>"),
+     "table 2 says 1 (2025), table 1 4389756 (2025)"),
+], ids=["figure", "year", "longer"])
+def test_a_second_list_that_disagrees_is_refused(second: str, told: str) -> None:
+    with pytest.raises(SourceNonsense, match=re.escape(f"disagree: of Japan {told}")):
+        parse(page(TABLE + second))
+
+
+def test_a_doubled_list_and_a_short_one_beside_it_are_no_second_list() -> None:
+    others = "".join(f"<tr><td>{name}</td><td>5</td></tr>" for name in ("Chad", "Fiji", "Mali"))
+    longer = TABLE.replace(ROW, ROW + others)
+    largest = TABLE.replace("4,389,756", "9")  # of a top ten that nobody keeps up to date
+    again = longer.replace("4,389,756", "4389756")
+    assert staged(parse(page(longer + again))) == staged(parse(page(longer)))
+    assert staged(parse(page(longer + largest)))[0] == ("Japan", "2025", "4,389,756")
