@@ -147,11 +147,16 @@ _NUMBER = re.compile(r"[-+]?[0-9]+(?:\.[0-9]+)?(?:[Ee][-+]?[0-9]+)?")
 _QUOTED = re.compile(r'[",\r\n]')
 
 
-def cell(text: str) -> str:
-    """Return a text as a cell that no spreadsheet takes for a formula, in quotes where CSV wants them.
+def tamed(text: str) -> str:
+    """Return a text that no spreadsheet takes for a formula.
 
     Before = + - @ (and an apostrophe, so that nothing is lost) at its beginning an apostrophe is put: who reads the
     text takes one leading apostrophe away. A number stays one.
     """
-    tame = text if _NUMBER.fullmatch(text) else _ALIVE.sub(r"\1\2'", text)
+    return text if _NUMBER.fullmatch(text) else _ALIVE.sub(r"\1\2'", text)
+
+
+def cell(text: str) -> str:
+    """Return a text as a cell that no spreadsheet takes for a formula, in quotes where CSV wants them."""
+    tame = tamed(text)
     return '"' + tame.replace('"', '""') + '"' if _QUOTED.search(tame) else tame

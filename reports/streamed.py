@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TextIO
 
-from reports.tables import Report, Row
+from reports.tables import Report, Row, tame
 
 _ROWS_A_WRITE = 1_000
 
@@ -19,7 +19,7 @@ def write_csv(stream: TextIO, names: Sequence[str], rows: Iterator[Row]) -> int:
     writer.writerow(names)
     count = 0
     while block := list(islice(rows, _ROWS_A_WRITE)):
-        writer.writerows(tuple(row.values()) for row in block)
+        writer.writerows(tuple(map(tame, row.values())) for row in block)
         count += len(block)
     return count
 
