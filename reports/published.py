@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from history.calendar import iso_day
@@ -160,3 +161,14 @@ def cell(text: str) -> str:
     """Return a text as a cell that no spreadsheet takes for a formula, in quotes where CSV wants them."""
     tame = tamed(text)
     return '"' + tame.replace('"', '""') + '"' if _QUOTED.search(tame) else tame
+
+
+_cell = lru_cache(maxsize=1 << 14)(cell)  # names of economies and regions come again and again
+
+
+def line(values: Iterable[object]) -> str:
+    """Return a record of CSV without its line end; None is an empty cell.
+
+    Not by the csv module: where lines end with a line feed it leaves a carriage return without quotes.
+    """
+    return ",".join(["" if each is None else _cell(each if isinstance(each, str) else str(each)) for each in values])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -91,20 +89,9 @@ def _folded(note: str) -> str:
 
 def as_csv(table: Table) -> str:
     """Return a table as CSV with a header, without the last newline; no cell of it is a formula to a spreadsheet."""
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, fieldnames=list(table.rows[0] if table.rows else table.heads), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: tame(value) for name, value in row.items()} for row in table.rows)
-    return stream.getvalue().rstrip("\n")
+    from reports.published import line
 
-
-def tame(value: object) -> object:
-    """Return a value as CSV shows it: a text as reports.published.tamed() does, anything else as it is."""
-    if not isinstance(value, str):
-        return value
-    from reports.published import tamed
-
-    return tamed(value)
+    return "\n".join([line(table.rows[0] if table.rows else table.heads), *(line(row.values()) for row in table.rows)])
 
 
 def columns_of(table: Table) -> dict[str, str]:

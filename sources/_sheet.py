@@ -21,7 +21,7 @@ OLE2_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 MOST_BYTES = 1 << 28  # unpacked; the IMF's whole database is a fifth of it
 MOST_OF_OTHERS = 1 << 23  # of a part that is neither a sheet nor the texts of the sheets: openpyxl makes a tree of it
 MOST_CELLS = 2_000_000  # four times those of the IMF's whole database
-WIDEST = 16_384  # cells of a row, as Excel has them
+WIDEST, MOST_ROWS = 16_384, 1_048_576  # cells of a row and rows of a sheet, as Excel has them
 LONGEST_CELL = 1 << 20  # bytes; Excel's have 32,767 characters
 _BLOCK = 1 << 16
 _LARGE = ("xl/worksheets/", "xl/sharedStrings")
@@ -112,11 +112,14 @@ class _Look:
         self._fault = "defines its own entities"
         raise expat.ExpatError
 
-    def _start(self, tag: str, _: object) -> None:
+    def _start(self, tag: str, attributes: list[str]) -> None:
         self._since, word = 0, tag.rpartition(" ")[2]
         self._elements += 1
         if word == "row":
             self._wide = 0
+            number = dict(zip(attributes[::2], attributes[1::2], strict=True)).get("r", "")
+            if len(number) > len(str(MOST_ROWS)) or (number.isdecimal() and int(number) > MOST_ROWS):
+                self._fault = f"has a row {number[:20]!r}"
         elif word == "c":
             self._cells, self._wide = self._cells + 1, self._wide + 1
         if self._wide > WIDEST:

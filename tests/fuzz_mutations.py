@@ -27,13 +27,16 @@ MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\xff\xfe\x00\x00", b"\x00"
          "\u2028".encode(), "\u202e".encode(), "\x85".encode(), "\U0001f600".encode(), b"\x1b[2J", b"=cmd|' /C'!A0",
          b"../../etc/passwd", b"Robert'); DROP TABLE Countries_by_GDP;--", b"\x1f\x8b", b"PK\x03\x04", b"PAR1")
 MARKUP = (b"<", b">", b"&", b"&amp;", b"&lol9;", b"&#0;", b"&#x110000;", b"<!--", b"-->", b"<![CDATA[", b"]]>",
-          b"</tr>", b"<table>", b"</table>", b"<td>", b'<td colspan="99999" rowspan="99999">', b'<td rowspan="0">', b"<br/>",
+          b"</tr>", b"<table>", b"</table>", b"<td>",
+          b'<td colspan="99999" rowspan="99999">', b'<td rowspan="0">', b"<br/>",
           b"<tr>", b"<th>", b"<caption>", b"<tfoot>", b"<?xml?>", b'<!DOCTYPE a [<!ENTITY b "bb">]>', b"<script>",
           b'"wgRevisionId":1', b"[n 1]", "7007806837870000000♠".encode(), b"<style>", b"<Series>", b"<Obs/>",
           b"<Group/>", b"<DataSet>", b"<Value id='COUNTRY' value='X'/>", b"<a:b xmlns:a='c'/>")
 WORDS = (b"[", b"]", b"{", b"}", b":", b"{}", b"[]", b"country", b"iso3", b"year", b"value", b"unit", b"scale",
-         b"vintage", b"indicator", b"NGDPD", b"LP", b"USA", b"WEOWORLD", b"Country", b"ISO", b"Scale", b"Units", b"2023",
-         b"Billions", b"U.S. dollars", b"International Monetary Fund, World Economic Outlook Database, October 2022", b"2025-10",
+         b"vintage", b"indicator", b"NGDPD", b"LP", b"USA",
+          b"WEOWORLD", b"Country", b"ISO", b"Scale", b"Units", b"2023",
+         b"Billions", b"U.S. dollars", b"2025-10",
+         b"International Monetary Fund, World Economic Outlook Database, October 2022",
          b"2025-10+2025-11-30", b"2025-99-99", b"0000-00-00", b"9999-12-31", b"IMF (2025)", b"lastupdated", b"total",
          b"pages", b"page", b"values", b"message", b"date", b"TIME_PERIOD", b"OBS_VALUE", b"PUBLICATION_DATE", b"SCALE",
          b"gdp_usd_billion", b"FREQUENCY", b"LATEST_ACTUAL_ANNUAL_DATA", b"FY2020/21")
