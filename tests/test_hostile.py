@@ -148,10 +148,11 @@ def test_zip_bombs_are_refused(member: str, begin: bytes, middle: bytes, size: i
     assert told("weo", path).startswith(f"refused: WEO.xlsx {words}")
 
 
-def test_a_row_at_the_end_of_the_world_does_not_bring_those_before_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", ["2000000000", "1048577"])
+def test_a_row_at_the_end_of_the_world_does_not_bring_those_before_it(number: str, tmp_path: Path) -> None:
     path = workbook_with(tmp_path, "xl/worksheets/sheet1.xml",
-                         [SHEET + b'<row r="2000000000"><c r="A2000000000"><v>1</v></c></row></sheetData></worksheet>'])
-    assert told("weo", path) == "refused: WEO.xlsx has a row '2000000000', which no real workbook does"
+                         [SHEET + f'<row r="{number}"><c r="A{number}"><v>1</v></c></row>'.encode()])
+    assert told("weo", path) == f"refused: WEO.xlsx has a row '{number}', which no real workbook does"
 
 
 BOMBS = {
