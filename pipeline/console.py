@@ -13,7 +13,9 @@ from pipeline.secrets import redact_text
 
 _MARKS = {STARTED: "…", SKIPPED: "–", FINISHED: "✓", WARNING: "!", FAILED: "✗", NOTE: " "}
 _ASCII = {STARTED: ">", SKIPPED: "-", FINISHED: "+", WARNING: "!", FAILED: "x", NOTE: " "}
-_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) != "\t"}
+# Control characters, and what makes a line or its direction another one: a text could else seem to be another text.
+UNSEEN = (*range(32), *range(127, 160), 0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))
+_CONTROLS = {code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" for code in UNSEEN if chr(code) != "\t"}
 PLAIN_EVERY = 10.0  # seconds between lines of progress where there is no terminal
 COLUMNS = 80  # of a terminal that does not say
 

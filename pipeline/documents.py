@@ -32,6 +32,13 @@ class RawDocument:
     far: Far | None = None
 
     @property
+    def size(self) -> int:
+        """Bytes of the document, without reading them; 0 for what is in an object store. Raises OSError."""
+        if self.data is not None:
+            return len(self.data)
+        return self.path.stat().st_size if self.path is not None else 0
+
+    @property
     def body(self) -> bytes:
         """The whole document; for a file that may be large, open `path` instead. Raises ValueError without either."""
         if self.data is not None:

@@ -21,6 +21,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+LONGEST = 2_000  # characters of a sentence: what a hostile answer says of itself must not fill the screen and the log
+
 
 class ExitCode(IntEnum):
     """How a process of the project ends; the orchestrator decides by these numbers."""
@@ -53,6 +55,7 @@ class WorldEconomiesError(Exception):
     retry = False  # worth another try as it is
 
     def __init__(self, what: str, *, where: str = "", safe: str = "", next_command: str = "") -> None:
+        what = what if len(what) <= LONGEST else f"{what[:LONGEST]} … ({len(what):,} characters)"
         super().__init__(what)
         self.what = what
         self.where = where

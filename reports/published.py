@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from history.calendar import iso_day
@@ -147,11 +148,27 @@ _NUMBER = re.compile(r"[-+]?[0-9]+(?:\.[0-9]+)?(?:[Ee][-+]?[0-9]+)?")
 _QUOTED = re.compile(r'[",\r\n]')
 
 
-def cell(text: str) -> str:
-    """Return a text as a cell that no spreadsheet takes for a formula, in quotes where CSV wants them.
+def tamed(text: str) -> str:
+    """Return a text that no spreadsheet takes for a formula.
 
     Before = + - @ (and an apostrophe, so that nothing is lost) at its beginning an apostrophe is put: who reads the
     text takes one leading apostrophe away. A number stays one.
     """
-    tame = text if _NUMBER.fullmatch(text) else _ALIVE.sub(r"\1\2'", text)
+    return text if _NUMBER.fullmatch(text) else _ALIVE.sub(r"\1\2'", text)
+
+
+def cell(text: str) -> str:
+    """Return a text as a cell that no spreadsheet takes for a formula, in quotes where CSV wants them."""
+    tame = tamed(text)
     return '"' + tame.replace('"', '""') + '"' if _QUOTED.search(tame) else tame
+
+
+_cell = lru_cache(maxsize=1 << 14)(cell)  # names of economies and regions come again and again
+
+
+def line(values: Iterable[object]) -> str:
+    """Return a record of CSV without its line end; None is an empty cell.
+
+    Not by the csv module: where lines end with a line feed it leaves a carriage return without quotes.
+    """
+    return ",".join(["" if each is None else _cell(each if isinstance(each, str) else str(each)) for each in values])

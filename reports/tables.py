@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline.console import UNSEEN, visible
+
 Row = dict[str, Any]
+_ESCAPED = {code: f"\\u{code:04x}" for code in UNSEEN if code > 0x7e}  # json.dumps escapes the others itself
 WIDTH = 118  # columns of a screen that a table is made to fit
 
 
@@ -60,13 +61,13 @@ def rendered(report: Report, form: str) -> str:
     if form == "json":
         content = {"title": report.title, **report.facts, **{each.name: each.rows for each in report.tables},
                    "notes": list(report.notes)}
-        return json.dumps(content, ensure_ascii=False, indent=2)
+        return json.dumps(content, ensure_ascii=False, indent=2).translate(_ESCAPED)
     if form == "csv":
         return as_csv(report.tables[0])
     head = "## " if form == "markdown" else ""
-    blocks = [f"{head}{each.title}\n\n{as_list(each, form) if each.listed else as_table(each, form)}"
+    blocks = [f"{head}{visible(each.title)}\n\n{as_list(each, form) if each.listed else as_table(each, form)}"
               for each in report.tables]
-    notes = [note if form == "markdown" else _folded(note) for note in report.notes]
+    notes = [note if form == "markdown" else _folded(note) for note in map(visible, report.notes)]
     return "\n\n".join([*blocks, *notes, *legend(report)])
 
 
@@ -87,12 +88,10 @@ def _folded(note: str) -> str:
 
 
 def as_csv(table: Table) -> str:
-    """Return a table as CSV with a header, without the last newline."""
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, fieldnames=list(table.rows[0] if table.rows else table.heads), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(table.rows)
-    return stream.getvalue().rstrip("\n")
+    """Return a table as CSV with a header, without the last newline; no cell of it is a formula to a spreadsheet."""
+    from reports.published import line
+
+    return "\n".join([line(table.rows[0] if table.rows else table.heads), *(line(row.values()) for row in table.rows)])
 
 
 def columns_of(table: Table) -> dict[str, str]:
@@ -128,7 +127,7 @@ def shown(table: Table, name: str, row: Mapping[str, Any]) -> str:
         return f"{value}f" if row.get("Forecast") == "forecast" else str(value)
     if isinstance(value, float):
         return f"{value:,.{table.places.get(name, 2)}f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,}" if isinstance(value, int) else visible(str(value))
 
 
 def _wrapped(table: Table, name: str, text: str, form: str) -> str:
@@ -151,7 +150,7 @@ def as_list(table: Table, form: str) -> str:
     for row in table.rows:
         lines = []
         for name, head in columns.items():
-            texts = row[name] if isinstance(row[name], list) else [shown(table, name, row)]
+            texts = list(map(visible, row[name])) if isinstance(row[name], list) else [shown(table, name, row)]
             if form == "markdown":
                 lines += [f"- {head}: {text}" for text in texts if text]
             else:

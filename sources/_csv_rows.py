@@ -6,13 +6,21 @@ import csv
 import io
 from collections.abc import Callable, Iterator
 from itertools import chain
-from typing import NamedTuple, TextIO
+from typing import NamedTuple, Protocol, TextIO
 
 from rules.records import Quarantined
 
 LONGEST_LINE = 1 << 20  # characters; what follows is cut off, which makes the row unreadable and is said so
+LONGEST_RECORD = 1 << 22  # characters, about; of a record whose quoted cells hold line ends
 BLOCK = 1 << 18  # characters read at a time
 _ZERO, _END = 1, 2  # noted beside the lines: a zero byte in the line that comes, no line comes any more
+
+class Text(Protocol):
+    """What lines are read from."""
+
+    def read(self, size: int, /) -> str:
+        """Return so many characters, fewer at the end."""
+
 
 Bad = Callable[[Quarantined], None]
 
@@ -32,8 +40,9 @@ def records(text: TextIO, form: Form, bad: Bad, *, skip: int = 0, first: int = 1
     the last one cut off; what cannot be read otherwise is given to `bad`.
     """
     zeros: list[int] = []
-    reader = csv.reader(chain(lines(text, zeros), _end(zeros)), delimiter=form.delimiter)
     before, done, above, width = 0, False, first - 1, form.width
+    bounded = _Bounded(text, lambda: before)
+    reader = csv.reader(chain(lines(bounded, zeros), _end(zeros)), delimiter=form.delimiter)
     while not done:
         try:
             while before < skip:
@@ -52,9 +61,39 @@ def records(text: TextIO, form: Form, bad: Bad, *, skip: int = 0, first: int = 1
         except csv.Error as error:
             last = above + reader.line_num
             place = f"line {above + before + 1}" + (f" to {last}" if reader.line_num > before + 1 else "")
-            bad(Quarantined("unreadable row", f"{form.name} {place}", "", str(error)))
+            bad(Quarantined("unreadable row", f"{form.name} {place}", "", bounded.fault() or str(error)))
             before = reader.line_num
             zeros.clear()
+
+
+class _Bounded:
+    """A text in which no record goes on for ever: quoted cells with line ends in them would be gathered up to its end.
+
+    Such a record is made one that the csv module refuses, by a cell beyond its limit, put where a block begins. No line
+    is added by that.
+    """
+
+    def __init__(self, text: Text, line: Callable[[], int]) -> None:
+        """line: the last line of the last record."""
+        self._text, self._line = text, line
+        self._since = self._at = 0
+        self._refused = False
+
+    def read(self, size: int) -> str:
+        """Return the next characters."""
+        block = self._text.read(size)
+        if self._line() != self._at:
+            self._at, self._since = self._line(), 0
+        self._since += len(block)
+        if block and self._since > LONGEST_RECORD:
+            self._since, self._refused = 0, True
+            return "x" * (csv.field_size_limit() + 1) + block
+        return block
+
+    def fault(self) -> str:
+        """Return why the csv module refused a record, where it is for this; "" else."""
+        refused, self._refused = self._refused, False
+        return f"a record of more than {LONGEST_RECORD:,} characters" if refused else ""
 
 
 def _end(noted: list[int]) -> Iterator[str]:
@@ -88,7 +127,7 @@ def _fault(row: list[str], zeros: list[int], width: int) -> str:
     return f"{len(row)} cells under a header of {width}"
 
 
-def lines(stream: TextIO, zeros: list[int]) -> Iterator[str]:
+def lines(stream: Text, zeros: list[int]) -> Iterator[str]:
     """Yield lines of bounded length, read in blocks; a zero byte is noted in `zeros` before its line is yielded."""
     rest = ""
     while block := stream.read(BLOCK):
@@ -115,7 +154,7 @@ def _noting_zeros(text: str, zeros: list[int]) -> Iterator[str]:
         yield kept
 
 
-def _after_line(stream: TextIO, last: str) -> str:
+def _after_line(stream: Text, last: str) -> str:
     """Read on to the end of a line and return what was read of the next ones; `last`: the character before."""
     while block := stream.read(BLOCK):
         if last == "\r" and block[0] != "\n":

@@ -19,7 +19,7 @@ from pipeline.documents import RawDocument
 from pipeline.errors import SourceNonsense
 from utils import ENGLISH_MONTHS
 
-MAX_BYTES = 20_000_000  # the largest real page of this kind has 0.5 MB
+MAX_BYTES = 8_000_000  # the largest real page of this kind has 0.5 MB; a page of cells takes forty times its bytes
 MAX_TABLES = 500  # of a page; real ones have about ten
 MAX_ROWS = 5_000  # of a table
 MAX_SPAN = 1_000  # columns of a row, and what one colspan or rowspan may claim, as HTML itself says of colspan
@@ -99,8 +99,7 @@ def tables(root: Element, document: RawDocument) -> list[Element]:
 
 
 def _bounded(document: RawDocument) -> bytes:
-    size = len(document.data) if document.data is not None else document.path.stat().st_size if document.path else 0
-    if size > MAX_BYTES:
+    if (size := document.size) > MAX_BYTES:
         raise nonsense(document, f"The page has {size:,} bytes; a list of countries has less than {MAX_BYTES:,}")
     body = document.body
     if not body.strip():

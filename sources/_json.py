@@ -14,6 +14,7 @@ from rules.indicators import INDICATORS, MAIN
 
 NOTHING_CHANGED = "nothing was staged; earlier results are as they were"
 _HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]")
+MOST_BYTES = 1 << 24  # of one answer; the largest real ones have 4 MB. Python's objects take thirty times as much
 _MOST_DECIMALS = 30  # "1e-999999" is no statement of precision
 
 
@@ -25,8 +26,10 @@ def nonsense(what: str, where: str) -> SourceNonsense:
 def load(document: RawDocument, *, parse_float: Callable[[str], str] = str) -> Any:
     """Return the JSON in the document, every number as text (default: exactly as written).
 
-    Raises SourceNonsense for anything that is not JSON, or nested beyond reason.
+    Raises SourceNonsense for anything that is not JSON, too large or nested beyond reason.
     """
+    if (size := document.size) > MOST_BYTES:
+        raise nonsense(f"The answer has {size:,} bytes of JSON; no more than {MOST_BYTES:,} are read", document.url)
     body = document.body
     if not body.strip():
         raise nonsense("The answer is empty", document.url)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from io import BytesIO
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 
 from lxml import etree
 
@@ -18,6 +18,8 @@ from pipeline.documents import RawDocument
 from sources._json import nonsense
 
 DATASET, GROUP, SERIES, NOTE = "dataset", "group", "series", "note"
+MOST_OF_ONE = 1 << 24  # bytes from one series to the next: they are in memory together, twenty times as large
+MOST_NAME = 80  # characters of a name that a message repeats
 _TAGS = [f"{{*}}{name}" for name in ("DataSet", "Attributes", "Group", "Series", "ErrorMessage", "Message")]
 _ROOTS = {"StructureSpecificData", "GenericData", "StructureSpecificTimeSeriesData", "GenericTimeSeriesData"}
 _HEADER_BEGINS = re.compile(rb"<(?:[\w.-]{1,40}:)?Header[\s>]")
@@ -48,8 +50,9 @@ def parts(document: RawDocument) -> Iterator[Part]:
     """Yield the parts of the message in document order. Raises SourceNonsense for any other document."""
     with _opened(document) as stream:
         _refuse_other_than_xml(stream, document.url)
-        context = etree.iterparse(stream, events=("start", "end"), tag=_TAGS, resolve_entities=False, no_network=True,
-                                  load_dtd=False, huge_tree=False)
+        watched = _Watched(stream, document.url)
+        context = etree.iterparse(cast("BinaryIO", watched), events=("start", "end"), tag=_TAGS,
+                                  resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
         checked = False
         try:
             for event, element in context:
@@ -57,10 +60,28 @@ def parts(document: RawDocument) -> Iterator[Part]:
                     _check_root(element.getroottree().getroot(), document.url)
                     checked = True
                 yield from _part(event, element, document.url)
+                watched.since = 0
         except etree.XMLSyntaxError as error:
-            raise nonsense(f"The answer is broken or cut off XML: {error.msg}", document.url) from error
+            raise nonsense(f"The answer is broken or cut off XML: {error.msg[:300]}", document.url) from error
         if not checked:
             _check_root(context.root, document.url)
+
+
+class _Watched:
+    """The message as the XML parser reads it; refuses what fills the memory without ever ending a series."""
+
+    def __init__(self, stream: BinaryIO, url: str) -> None:
+        self._stream, self._url = stream, url
+        self.since = 0  # bytes read since a part ended
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes. Raises SourceNonsense."""
+        data = self._stream.read(size)
+        self.since += len(data)
+        if self.since > MOST_OF_ONE:
+            raise nonsense(f"The answer has a part of more than {MOST_OF_ONE:,} bytes; a series has some hundred",
+                           self._url)
+        return data
 
 
 def _opened(document: RawDocument) -> BinaryIO:
@@ -88,7 +109,7 @@ def _check_root(root: etree._Element, url: str) -> None:
         raise nonsense("The answer is a web page in place of SDMX-ML", url)
     if name == "Structure":
         raise nonsense("The answer describes a structure and holds no figures", url)
-    raise nonsense(f"The answer is no SDMX-ML 2.1 data message: its root element is <{name}>", url)
+    raise nonsense(f"The answer is no SDMX-ML 2.1 data message: its root element is <{name[:MOST_NAME]}>", url)
 
 
 def _part(event: str, element: etree._Element, url: str) -> Iterator[Part]:

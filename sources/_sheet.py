@@ -9,6 +9,8 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import IO
+from xml.parsers import expat
 
 from pipeline.documents import RawDocument
 from pipeline.errors import SourceNonsense, UsageError
@@ -16,8 +18,13 @@ from sources._text import positional
 
 ZIP_MAGIC = b"PK\x03\x04"
 OLE2_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-MOST_BYTES = 1 << 29  # unpacked; the IMF's whole database is a tenth of it
-MOST_CELLS = 20_000_000
+MOST_BYTES = 1 << 28  # unpacked; the IMF's whole database is a fifth of it
+MOST_OF_OTHERS = 1 << 23  # of a part that is neither a sheet nor the texts of the sheets: openpyxl makes a tree of it
+MOST_CELLS = 2_000_000  # four times those of the IMF's whole database
+WIDEST, MOST_ROWS = 16_384, 1_048_576  # cells of a row and rows of a sheet, as Excel has them
+LONGEST_CELL = 1 << 20  # bytes; Excel's have 32,767 characters
+_BLOCK = 1 << 16
+_LARGE = ("xl/worksheets/", "xl/sharedStrings")
 
 # What openpyxl raises on damaged or hostile workbooks, by its own code and its XML and zip readers; none is ours.
 DAMAGED = (zipfile.BadZipFile, zlib.error, ArithmeticError, AssertionError, AttributeError, EOFError, LookupError,
@@ -69,11 +76,58 @@ def _refuse_bomb(stream: io.BufferedIOBase, name: str) -> None:
             raise SourceNonsense(f"{name} would unpack to {total:,} bytes, more than the {MOST_BYTES:,} allowed",
                                  where=name, safe="nothing was unpacked")
         for each in members:
+            if each.file_size > MOST_OF_OTHERS and not each.filename.startswith(_LARGE):
+                raise SourceNonsense(f"{name} has a part {each.filename[:80]!r} of {each.file_size:,} bytes, more than "
+                                     f"the {MOST_OF_OTHERS:,} allowed", where=name, safe="nothing was unpacked")
             with archive.open(each) as part:
-                if b"<!DOCTYPE" in part.read(4096):
-                    raise SourceNonsense(f"{name} defines its own entities, which no real workbook does", where=name,
-                                         safe="nothing was unpacked")
+                if fault := _Look().at(part):
+                    raise SourceNonsense(f"{name} {fault}, which no real workbook does", where=name,
+                                         safe="nothing was changed")
     stream.seek(0)
+
+
+class _Look:
+    """A look at a part before openpyxl reads it, which gathers whole rows, texts and entities in memory."""
+
+    def __init__(self) -> None:
+        self._fault, self._cells, self._wide, self._elements, self._since = "", 0, 0, 0, 0
+        self._parser = expat.ParserCreate(namespace_separator=" ")
+        self._parser.StartDoctypeDeclHandler = self._doctype
+        self._parser.StartElementHandler = self._start
+        self._parser.ordered_attributes = True
+
+    def at(self, part: IO[bytes]) -> str:
+        """Return what is wrong with the part, "" for nothing, and for what is no XML: openpyxl says that better."""
+        try:
+            while not self._fault and (block := part.read(_BLOCK)):
+                self._since += len(block)
+                self._parser.Parse(block)
+                if self._since > LONGEST_CELL:
+                    return f"holds a text of more than {LONGEST_CELL:,} bytes"
+        except expat.ExpatError:
+            return self._fault
+        return self._fault
+
+    def _doctype(self, *_: object) -> None:
+        self._fault = "defines its own entities"
+        raise expat.ExpatError
+
+    def _start(self, tag: str, attributes: list[str]) -> None:
+        self._since, word = 0, tag.rpartition(" ")[2]
+        self._elements += 1
+        if word == "row":
+            self._wide = 0
+            number = dict(zip(attributes[::2], attributes[1::2], strict=True)).get("r", "")
+            if len(number) > len(str(MOST_ROWS)) or (number.isdecimal() and int(number) > MOST_ROWS):
+                self._fault = f"has a row {number[:20]!r}"
+        elif word == "c":
+            self._cells, self._wide = self._cells + 1, self._wide + 1
+        if self._wide > WIDEST:
+            self._fault = f"has more than {WIDEST:,} cells in a row"
+        elif self._cells > MOST_CELLS or self._elements > 6 * MOST_CELLS:
+            self._fault = f"has more than {MOST_CELLS:,} cells"
+        if self._fault:
+            raise expat.ExpatError
 
 
 def _sheets(book: object, name: str) -> Iterator[Sheet]:

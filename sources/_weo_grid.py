@@ -119,7 +119,7 @@ def find_layout(cells: Sequence[str], name: str) -> Layout | None:
 
 def read_grid(document: RawDocument, name: str) -> Grid:
     """Return the tables of a document. Raises SourceNonsense and UsageError, each saying what to do."""
-    body = document.body
+    body = _bounded(document, name)
     if not body.strip(b"\0 \t\r\n\xff\xfe\xef\xbb\xbf"):
         raise SourceNonsense(f"{name} is empty", where=name, safe="nothing was changed",
                              next_command="download the file again, and look into it before giving it to --input")
@@ -142,10 +142,15 @@ def read_grid(document: RawDocument, name: str) -> Grid:
     return grid
 
 
-def _grid_of_text(body: bytes, name: str) -> Grid:
-    if len(body) > MOST_TEXT:
-        raise SourceNonsense(f"{name} has {len(body):,} bytes; no WEO file has more than {MOST_TEXT:,}", where=name,
+def _bounded(document: RawDocument, name: str) -> bytes:
+    """Return the document's bytes, once it is known that they are not too many. Raises SourceNonsense."""
+    if (size := document.size) > MOST_TEXT:
+        raise SourceNonsense(f"{name} has {size:,} bytes; no WEO file has more than {MOST_TEXT:,}", where=name,
                              safe="nothing was read")
+    return document.body
+
+
+def _grid_of_text(body: bytes, name: str) -> Grid:
     text = decode(body)
     for delimiter in DELIMITERS:
         for layout, line in _headers(text, delimiter, name):

@@ -262,7 +262,9 @@ def _fault(row: Any, code: str) -> str:
         return f"the row is of another indicator than {code}"
     if not isinstance(row.get("date"), str):
         return "the row has no date"
-    if not isinstance(row.get("value"), str | None):
+    if "value" not in row:
+        return "the row has no value, not even null"
+    if not isinstance(row["value"], str | None):
         return "the value is neither a number nor null"
     return "" if row.get("countryiso3code") or _inner(row, "country", "id") else "the row names no country"
 

@@ -76,11 +76,15 @@
     return made;
   }
 
+  // As reports/published.py has it: where a cell begins for a spreadsheet, and for one that reads semicolons.
+  const ALIVE = /(^|[;\t\r\n])([\s"]*)(?=[-=+@'\uff1d\uff0b\uff0d\uff20])/g;
+
   function download(name, rows) {
     // A cell that a spreadsheet would take for a formula gets an apostrophe, as the project's own CSV files do.
     const cell = (value) => {
       const text = value === null || value === undefined ? "" : String(value);
-      const safe = typeof value === "string" && /^[=+\-@'\t\r]/.test(text) ? "'" + text : text;
+      const number = typeof value !== "string" || /^[-+]?[0-9]+(?:\.[0-9]+)?(?:[Ee][-+]?[0-9]+)?$/.test(text);
+      const safe = number ? text : text.replace(ALIVE, "$1$2'");
       return /[",\n\r]/.test(safe) ? '"' + safe.replace(/"/g, '""') + '"' : safe;
     };
     const content = rows.map((cells) => cells.map(cell).join(",") + "\n").join("");
