@@ -23,6 +23,7 @@ from pipeline.console import Console
 from pipeline.errors import RETRYABLE, CheckpointError, ExitCode, UsageError, WorldEconomiesError
 from pipeline.events import FAILED, NOTE, SKIPPED, STARTED, WARNING, Event
 from pipeline.logs import log_listener
+from pipeline.removal import Removed
 from pipeline.runner import Outcome, Runner, Signals
 from pipeline.secrets import has_password
 from pipeline.stage import Stage, run_stage, same_place
@@ -263,9 +264,9 @@ class Process:
         self.console.fail(stage, int(failed.code), failed.lines)
         return failed.code
 
-    def _remove_old(self) -> retention.Removed:
+    def _remove_old(self) -> Removed:
         """Remove what --keep leaves over, where all went well; what cannot be removed is a warning."""
-        removed = retention.Removed()
+        removed = Removed()
         if self.failure or self.options.only:
             return removed
         try:

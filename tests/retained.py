@@ -1,5 +1,7 @@
-"""Runs as a workspace keeps them, made by hand: manifests, parts, archived answers. `python -m tests.retained DIR N`
-removes what N newest runs leave over, in a process that a test can kill."""
+"""Runs as a workspace keeps them, made by hand: manifests, parts, archived answers.
+
+`python tests/retained.py DIR N` removes what the N newest runs leave over, in a process that a test can kill.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +17,7 @@ from pipeline.archive import Archive
 from pipeline.checkpoints import Manifest
 from pipeline.documents import RawDocument
 from pipeline.parts import write_parts
+from pipeline.removal import Removed
 from pipeline.stage import named
 from utils import Workspace, sha256_text
 
@@ -80,6 +83,6 @@ def files(workspace: Workspace) -> dict[str, bytes]:
 if __name__ == "__main__":
     with lock.hold(Workspace(Path(sys.argv[-2]))):
         try:
-            retention.remove(Workspace(Path(sys.argv[-2])), int(sys.argv[-1]), retention.Removed())
+            retention.remove(Workspace(Path(sys.argv[-2])), int(sys.argv[-1]), Removed())
         except OSError as error:
             sys.exit(str(named(error)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import random
@@ -12,13 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from etl_process import build_parser
 from history.model import OBSERVED
 from pipeline import checkpoints, retention
 from pipeline.archive import Archive
-from pipeline.errors import CheckpointError
-from pipeline.retention import Removed
-from tests.orchestra import FAULTS, content, etl, tree
-from tests.project import PROJECT
+from pipeline.errors import CheckpointError, UsageError
+from pipeline.removal import Removed
+from tests.orchestra import FAULTS, content, etl, tree, write_table
+from tests.project import PROJECT, run
 from tests.retained import answered, faults, files, made
 from utils import Workspace
 
@@ -140,14 +142,14 @@ def test_a_large_table_goes_with_its_pieces(workspace: Workspace) -> None:
 
 
 @pytest.mark.parametrize("stage", ["extract", "load"])
-def test_a_manifest_that_cannot_be_read_lets_nothing_go(stage: str, workspace: Workspace) -> None:
+def test_where_a_manifest_that_stays_cannot_be_read_nothing_goes(stage: str, workspace: Workspace) -> None:
     made(workspace, 1, {"2024-04": "a"})
     path = workspace.runs / made(workspace, 2, {"2024-04": "a"}) / f"{stage}.json"
     path.write_text(path.read_text().replace("2026", "2025"))
-    before = tree(workspace.results / "clean")
+    before = tree(workspace.root)
     with pytest.raises(CheckpointError, match="damaged"):
         removed(workspace, 1)
-    assert tree(workspace.results / "clean") == before
+    assert tree(workspace.root) == before
 
 
 def test_no_path_that_leaves_the_parts_is_followed(workspace: Workspace) -> None:
@@ -267,9 +269,9 @@ def quiet(busy: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, byt
     return files(workspace)
 
 
-@pytest.mark.parametrize("at", random.Random("2026 keep").sample(range(1, 50), 4))
+@pytest.mark.parametrize("at", random.Random("2026 keep").sample(range(1, 100), 3))
 def test_a_removal_killed_anywhere_is_finished(at: int, busy: Path, quiet: dict[str, bytes], tmp_path: Path) -> None:
-    assert dies_and_is_finished(busy, tmp_path / "workspace", "kill", at, quiet)
+    assert dies_and_is_finished(busy, tmp_path / "workspace", "kill", at, quiet)  # it has 101 steps
 
 
 @pytest.mark.full
@@ -297,13 +299,24 @@ def test_what_a_later_run_names_again_stays(busy: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["0", "-1", "", "some", "1.5", "10000000", "٣"])
 def test_what_is_no_number_of_runs_is_refused(text: str) -> None:
-    with pytest.raises(Exception, match="is no number of runs from 1 on, and not all"):
+    with pytest.raises(argparse.ArgumentTypeError, match="is no number of runs from 1 on, and not all"):
         retention.runs_to_keep(text)
 
 
 @pytest.mark.parametrize(("text", "kept"), [("1", 1), ("100", 100), ("all", retention.ALL), ("ALL", retention.ALL)])
 def test_what_is_a_number_of_runs_is_read(text: str, kept: int) -> None:
     assert retention.runs_to_keep(text) == kept
+
+
+def test_it_is_an_option_that_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert build_parser().parse_args([]).keep == 100
+    monkeypatch.setenv("WORLD_ECONOMIES_KEEP", "7")
+    assert [build_parser().parse_args(given).keep for given in ([], ["--keep", "all"])] == [7, retention.ALL]
+    with pytest.raises(UsageError, match="Argument --keep: '0' is no number of runs"):
+        build_parser().parse_args(["--keep", "0"])
+    monkeypatch.setenv("WORLD_ECONOMIES_KEEP", "none")
+    with pytest.raises(UsageError, match="WORLD_ECONOMIES_KEEP: 'none' is no number of runs"):
+        build_parser()
 
 
 def test_a_run_tells_before_and_after_what_goes(table: Path, finished: Path) -> None:
@@ -323,3 +336,54 @@ def test_a_run_tells_before_and_after_what_goes(table: Path, finished: Path) -> 
     last = json.loads((finished / "log/last_run.json").read_text())
     assert (last["removed"]["runs"], last["removed"]["files"]) == ([old], 9)
     assert (checkpoints.run_ids(workspace), content(finished)) == ([latest], held)
+
+
+# --- with real runs ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def printed(table: Path, undisturbed: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A table, and a workspace that read it before, another one between, and now the same in other bytes."""
+    folder = tmp_path_factory.mktemp("printed")
+    workspace, figures = Path(shutil.copytree(undisturbed, folder / "workspace")), folder / table.name
+    for text in (write_table(figures, first=950).read_text(), table.read_text() + "\n"):
+        figures.write_text(text)
+        assert etl(figures, workspace, "--keep", "all").returncode == 0
+    return figures, workspace
+
+
+@pytest.mark.full
+def test_what_cannot_be_removed_is_a_warning(printed: tuple[Path, Path], tmp_path: Path) -> None:
+    workspace = Path(shutil.copytree(printed[1], tmp_path / "workspace"))
+    path = sorted(workspace.glob("results/runs/2*/load.json"))[1]
+    path.write_text("{")
+    done = etl(printed[0], workspace, "--keep", "1")
+    assert done.returncode == 0
+    assert "old runs stay: The manifest is damaged (Expecting property name enclosed in double quotes" in done.stderr
+    assert str(path.relative_to(workspace)) in done.stderr
+    assert len(list(workspace.glob("results/runs/2*"))) == 3
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("act", ["kill", "full"])
+def test_the_orchestrator_struck_at_every_step_of_a_removal(
+        act: str, printed: tuple[Path, Path], tmp_path: Path) -> None:
+    figures, before = printed
+    quiet = Path(shutil.copytree(before, tmp_path / "quiet"))
+    assert etl(figures, quiet, "--keep", "1").returncode == 0
+    left, held = {name for name in files(Workspace(quiet)) if "/archive/" not in name}, content(before)
+    assert len(list(quiet.glob("results/runs/2*"))) == 2
+    for at in range(1, 200):
+        workspace = Path(shutil.copytree(before, tmp_path / str(at)))
+        done = etl(figures, workspace, "--keep", "1", env={"FAULT_REMOVALS": "1"},
+                   fault={"script": "etl_process.py", "act": act, "at": str(at)})
+        assert list(faults(Workspace(workspace))) == []
+        again = etl(figures, workspace, "--keep", "1")
+        assert again.returncode == 0, again.stderr
+        assert {name for name in files(Workspace(workspace)) if "/archive/" not in name} == left
+        assert run("load.py", "--rebuild", workspace=workspace).returncode == 0
+        assert content(workspace) == held
+        shutil.rmtree(workspace)
+        if act == "kill" and done.returncode == 0:
+            break
+    print(f"{act}: {at} steps")

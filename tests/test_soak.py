@@ -37,6 +37,7 @@ class Publisher:
     editions: list[bytes] = field(default_factory=list)
     shown: int = -1
     noise: int = 0
+    often: bool = False  # whether it changes nearly each time
 
     def publish(self) -> None:
         """Print a new edition: a later day, a few figures revised."""
@@ -52,7 +53,7 @@ class Publisher:
 
     def change(self) -> bool:
         """Do what publishers do between two askings; returns whether the figures are others now."""
-        kind = self.chance.random()
+        kind = self.chance.random() / (4 if self.often else 1)
         if not self.editions or kind < 0.06:
             self.publish()
         elif kind < 0.20 and len(self.editions) > 1:  # a mirror that is behind, or the newest again
@@ -183,10 +184,31 @@ def same_as_straight(server: Server, publisher: Publisher, workspace: Path, fres
     assert lasting(workspace) == expected
 
 
-def test_a_few_runs_leave_what_the_vintages_need(server: Server, tmp_path: Path) -> None:
-    publisher, keep = Publisher(random.Random(2026)), 1
-    runs = list(soak(server, publisher, tmp_path / "workspace", 2, keep))
+def test_a_source_that_says_again_what_it_said_leaves_what_the_vintages_need(server: Server, tmp_path: Path) -> None:
+    publisher, workspace = Publisher(random.Random(2026)), tmp_path / "workspace"
+    publisher.serve(server)
+    publisher.publish()
+    ask(server, workspace, "--keep", "1")
+    publisher.publish()
+    ask(server, workspace, "--keep", "1")
+    both = lasting(workspace)
+    assert len(list((workspace / "results/runs").glob("2*"))) == 2  # each has the only bytes of its vintage
+    publisher.shown = 0
+    ask(server, workspace, "--keep", "1")
+    assert len(list((workspace / "results/runs").glob("2*"))) == 2  # the first one's figures are the third's too
+    assert len(list((workspace / "results/archive").glob("*.json"))) == 2
+    judged([measure(workspace, True, 2, 0)], 1)
+    assert run("load.py", "--rebuild", "--quiet", workspace=workspace).returncode == 0
+    assert lasting(workspace) == both
+
+
+@pytest.mark.full
+def test_seeded_runs_end_as_one_built_straight(server: Server, tmp_path: Path) -> None:
+    publisher, keep = Publisher(random.Random(7), often=True), 2
+    runs = list(soak(server, publisher, tmp_path / "workspace", 12, keep))
     judged(runs, keep)
+    assert len(publisher.editions) > 2
+    same_as_straight(server, publisher, tmp_path / "workspace", tmp_path / "fresh")
 
 
 @pytest.mark.chaos
