@@ -19,6 +19,7 @@ from pipeline.documents import RawDocument
 from pipeline.parts import write_parts
 from pipeline.removal import Removed
 from pipeline.stage import named
+from tests.orchestra import content
 from utils import Workspace, sha256_text
 
 ASKED = "2026-01-01T00:00:00Z"
@@ -70,14 +71,21 @@ def faults(workspace: Workspace) -> Iterator[str]:
     for run_id in checkpoints.run_ids(workspace):
         for stage in checkpoints.STAGES:
             if manifest := checkpoints.read_manifest(workspace, run_id, stage):
-                yield from filter(None, [checkpoints.damage(workspace, manifest.parts)])
-                Archive(workspace.archive).load(manifest.facts["archive_id"])
+                own = [part for part in manifest.parts if checkpoints.is_own(part)]  # a picture is the newest run's
+                yield from filter(None, [checkpoints.damage(workspace, own)])
+                if stage == "extract":
+                    Archive(workspace.archive).load(manifest.facts["archive_id"])
 
 
 def files(workspace: Workspace) -> dict[str, bytes]:
     """Return all that there is but logs and locks."""
     return {str(path.relative_to(workspace.root)): path.read_bytes() for path in sorted(workspace.results.rglob("*"))
             if path.is_file() and path.name != ".lock"}
+
+
+def lasting(workspace: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """Return the database but its ledger of arrivals, which tells their bytes; a rebuild knows those that stay."""
+    return {name: rows for name, rows in content(workspace).items() if name != "etl_load"}
 
 
 if __name__ == "__main__":

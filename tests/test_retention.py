@@ -22,7 +22,7 @@ from pipeline.errors import CheckpointError, UsageError
 from pipeline.removal import Removed
 from tests.orchestra import FAULTS, content, etl, tree, write_table
 from tests.project import PROJECT, run
-from tests.retained import answered, faults, files, made
+from tests.retained import answered, faults, files, lasting, made
 from utils import Workspace
 
 
@@ -395,7 +395,7 @@ def test_the_orchestrator_struck_at_every_step_of_a_removal(
     figures, before = printed
     quiet = Path(shutil.copytree(before, tmp_path / "quiet"))
     assert etl(figures, quiet, "--keep", "1").returncode == 0
-    left, held = {name for name in files(Workspace(quiet)) if "/archive/" not in name}, content(before)
+    left, held = {name for name in files(Workspace(quiet)) if "/archive/" not in name}, lasting(before)
     assert len(list(quiet.glob("results/runs/2*"))) == 2
     for at in range(1, 200):
         workspace = Path(shutil.copytree(before, tmp_path / str(at)))
@@ -406,7 +406,7 @@ def test_the_orchestrator_struck_at_every_step_of_a_removal(
         assert again.returncode == 0, again.stderr
         assert {name for name in files(Workspace(workspace)) if "/archive/" not in name} == left
         assert run("load.py", "--rebuild", workspace=workspace).returncode == 0
-        assert content(workspace) == held
+        assert lasting(workspace) == held
         shutil.rmtree(workspace)
         if (done.returncode, "old runs stay" in done.stderr) == (0, False):
             break

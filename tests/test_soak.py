@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
-from tests.orchestra import CODES, content, half_written
+from tests.orchestra import CODES, half_written
 from tests.project import run, sql
+from tests.retained import lasting
 from tests.server import Answer, Asked, Server
 
 GDP, COUNTRIES = "/country/all/indicator/NY.GDP.MKTP.CD", "/country"
@@ -164,11 +165,6 @@ def judged(runs: list[Measured], keep: int) -> None:
     for each in runs:
         assert each.files <= AROUND + A_VINTAGE * (each.vintages + keep) + keep, each
         assert each.log_bytes < 12 * 5 * 2**20 + 2**20
-
-
-def lasting(workspace: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """Return all tables but the ledger of arrivals, which tells of what bytes each run was made."""
-    return {name: rows for name, rows in content(workspace).items() if name != "etl_load"}
 
 
 def same_as_straight(server: Server, publisher: Publisher, workspace: Path, fresh: Path) -> None:
