@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import sources
-from pipeline import checkpoints, choice, failure, lock, monitor, options, plan
+from pipeline import checkpoints, choice, failure, lock, monitor, options, plan, retention
 from pipeline.checkpoints import STAGES
 from pipeline.console import Console
-from pipeline.errors import RETRYABLE, CheckpointError, ExitCode, UsageError
-from pipeline.events import FAILED, SKIPPED, STARTED, WARNING, Event
+from pipeline.errors import RETRYABLE, CheckpointError, ExitCode, UsageError, WorldEconomiesError
+from pipeline.events import FAILED, NOTE, SKIPPED, STARTED, WARNING, Event
 from pipeline.logs import log_listener
+from pipeline.removal import Removed
 from pipeline.runner import Outcome, Runner, Signals
 from pipeline.secrets import has_password
 from pipeline.stage import Stage, run_stage, same_place
@@ -54,6 +55,9 @@ def build_parser() -> Parser:
     parser.lasting("--notify", default="", metavar="URL", help="post the summary there as JSON at the end")
     parser.lasting("--metrics", type=Path, metavar="FILE", help="write there at the end what Prometheus reads, for "
                    "node_exporter's textfile collector")
+    parser.lasting("--keep", type=retention.runs_to_keep, default=retention.USUAL, metavar="N|all",
+                   help="how many runs stay, with their files, answers and logs; what holds the only bytes of a "
+                   f"vintage stays besides (default: {retention.USUAL})")
     options.add_extract_options(parser)
     options.add_transform_options(parser)
     options.add_load_options(parser)
@@ -235,6 +239,7 @@ class Process:
     def _end(self) -> ExitCode:
         """Show the summary, post it, tell a failure last of all, and return the exit code."""
         self._complete_what()
+        removed = self._remove_old()
         if not self.options.quiet:
             ran = [line for line in self.lines if line.what != "skipped"]
             nothing = (f"\nNothing to do: the source has nothing new; python report.py{self._to()} shows the tables."
@@ -245,7 +250,8 @@ class Process:
         content = {"exit_code": int(failed.code) if failed else 0, "what": first_line(self.what),
                    "failure": failed.lines if failed else [], "stages": [line.told() for line in self.lines],
                    "fallbacks": self.what.get("fallbacks", []),
-                   **{name: self.what.get(name, "") for name in ("dataset", "vintage", "channel", "run_id")}}
+                   **{name: self.what.get(name, "") for name in ("dataset", "vintage", "channel", "run_id")},
+                   **({"removed": removed.told()} if removed else {})}
         log_listener(Event("summary", "etl_process", first_line(self.what) or "no result", content))
         if self.options.notify:
             self._notify(content)
@@ -257,6 +263,24 @@ class Process:
         self.console.line("")
         self.console.fail(stage, int(failed.code), failed.lines)
         return failed.code
+
+    def _remove_old(self) -> Removed:
+        """Remove what --keep leaves over, where all went well; what cannot be removed is a warning."""
+        removed = Removed()
+        if self.failure or self.options.only:
+            return removed
+        try:
+            retention.remove(self.workspace, self.options.keep, removed)
+        except (OSError, WorldEconomiesError) as error:
+            self._say(WARNING, "etl_process", f"old runs stay: {error}"
+                      + (f" ({error.where})" if isinstance(error, WorldEconomiesError) and error.where else ""))
+        if removed:
+            event = Event(NOTE, "etl_process", f"removed by --keep {self.options.keep or 'all'}: {removed.words()}",
+                          removed.told())
+            log_listener(event)
+            if removed.runs:  # every night's answer that repeats another is no news
+                self.console(event)
+        return removed
 
     def _to(self) -> str:
         """Return the target and the workspace as report.py takes them, "" for its defaults."""
@@ -324,6 +348,8 @@ def look(stage: Stage) -> ExitCode:
     check(stage.options)
     if not stage.options.status:
         print(dry_run(stage.workspace, stage.options))
+        if would := retention.dry_run(stage.workspace, stage.options.keep):
+            print(would)
         return ExitCode.DONE
     text, whole = status(stage.workspace, stage.options.target, stage.options.format)
     print(text)

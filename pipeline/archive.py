@@ -103,19 +103,20 @@ class Archive:
         for document in record["documents"]:
             document["kept"] = False
         self.write(record)  # first: were the bodies gone before, a crash in between would look like damage
-        return self._remove_unused(record)
+        gone = self.unused_bodies(record)
+        for path in gone:
+            path.unlink(missing_ok=True)
+        return gone
 
-    def _remove_unused(self, record: Record) -> list[Path]:
+    def unused_bodies(self, record: Record) -> list[Path]:
+        """Return the bodies of a record that no other entry refers to; none where a record cannot be read."""
         ours = {str(document["sha256"]) for document in record["documents"] if document["body"]}
         try:
             others = [self.read(each) for each in self.ids() if each != record["id"]]
         except CheckpointError:
             return []  # a record that cannot be read may refer to any of them
         used = {document["sha256"] for each in others for document in each["documents"] if document["kept"]}
-        gone = [self.body(sha256) for sha256 in sorted(ours - used)]
-        for path in gone:
-            path.unlink(missing_ok=True)
-        return gone
+        return [self.body(sha256) for sha256 in sorted(ours - used)]
 
     def new_id(self, source: str) -> str:
         """Return an id that sorts after all others: second, source, then the microsecond and three random digits."""

@@ -183,7 +183,12 @@ def _far(parts: Iterable[Part], storage: str) -> Iterator[tuple[Part, Place, int
 
 def is_own(part: Part) -> bool:
     """Tell the parts that are a run's alone from the picture and the page, which every run writes anew."""
-    return part.relative_path.startswith(("results/staged/", "results/clean/", "results/quarantine/"))
+    return is_own_path(part.relative_path)
+
+
+def is_own_path(relative_path: str) -> bool:
+    """Tell the same of a part's path."""
+    return relative_path.startswith(("results/staged/", "results/clean/", "results/quarantine/"))
 
 
 def make_part(workspace: Workspace, path: Path, rows: int) -> Part:

@@ -6,6 +6,7 @@ FAULT_ACT     kill: SIGKILL to itself; full: the disk is full; raise: a fault of
               heard; alone: the kernel is not asked for a parent-death signal; group: a worker of the script ends its
               whole process group, the stage with it.
 FAULT_AT      kill, full, raise, group: at the N-th time, from 1, that a file is opened for writing, synced or renamed.
+FAULT_REMOVALS  "1": removing a file or a folder counts too.
 FAULT_ONCE    a file that the first process to be struck makes; where it is there, no other one is struck.
 """
 
@@ -23,6 +24,7 @@ if "large.worker" in sys.orig_argv:
 elif act == "group":
     script = ""
 passed = 0
+removals = ("os.remove", "os.rmdir") if os.environ.get("FAULT_REMOVALS") else ()
 
 
 def strike() -> None:
@@ -48,7 +50,7 @@ def heard(event, arguments):
     path = str(arguments[0]) if arguments else ""
     if "/log/" in path or "__pycache__" in path:
         return
-    if event == "os.rename" or (event == "open" and isinstance(arguments[2], int)
+    if event == "os.rename" or event in removals or (event == "open" and isinstance(arguments[2], int)
                                 and arguments[2] & (os.O_WRONLY | os.O_RDWR)):
         strike()
 
