@@ -138,9 +138,10 @@ def workbook_with(folder: Path, member: str, content: list[bytes]) -> Path:
 @pytest.mark.parametrize(("member", "begin", "middle", "size", "words"), [
     ("xl/worksheets/sheet1.xml", SHEET + b"<row>", b"<c><v>1</v></c>", 4, "has more than 16,384 cells in a row"),
     ("xl/worksheets/sheet1.xml", SHEET + b'<row><c t="inlineStr"><is><t>', b"a", 4, "holds a text of more than"),
+    ("xl/worksheets/sheet1.xml", SHEET + b"<row>", b"<junk/>", 4, "has more than 262,144 elements in a row"),
     ("xl/styles.xml", b"<styleSheet><fonts>", b"<font/>", 9, "has a part 'xl/styles.xml' of 9,"),
     pytest.param("xl/worksheets/sheet1.xml", SHEET, b"<row/>", 300, "would unpack to 314,", marks=pytest.mark.full),
-], ids=["cells", "a cell", "styles", "rows"])
+], ids=["cells", "a cell", "junk", "styles", "rows"])
 def test_zip_bombs_are_refused(member: str, begin: bytes, middle: bytes, size: int, words: str, tmp_path: Path) -> None:
     block = middle * (MIB // len(middle))
     path = workbook_with(tmp_path, member, [begin, *[block] * size])
