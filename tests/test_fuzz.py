@@ -32,7 +32,7 @@ def old_handler() -> Iterator[None]:
 
 @pytest.mark.parametrize("name", PARSERS)
 def test_a_parser_answers_or_refuses(name: str) -> None:
-    found = fuzz(name, FEW, seed=7)
+    found = fuzz(name, FEW // 2 if name == "wikipedia" else FEW, seed=7)  # its pages are the slowest
     assert found.failures == []
     assert found.outcomes >= LEAST[name], "the mutations reach nothing"
     assert 0 < found.refused < FEW
