@@ -19,7 +19,7 @@ from tests.fuzz_parsers import PARSERS, Case, Found, Parser, fuzz, read
 from tests.project import PROJECT
 
 FEW, MANY, SHARES = 150, 100_000, 4
-LEAST = {"wikipedia": 30, "weo": 30, "imf": 20, "datamapper": 15, "worldbank": 10, "table": 40}  # outcomes of the few
+LEAST = {"wikipedia": 15, "weo": 30, "imf": 20, "datamapper": 15, "worldbank": 10, "table": 40}  # outcomes of the few
 
 
 @pytest.fixture(autouse=True)

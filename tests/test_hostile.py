@@ -113,7 +113,7 @@ def test_entities_in_html_are_plain_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize("comment", ["", f"<!--{'x' * 5000}-->"], ids=["at once", "behind a comment"])
 def test_entities_in_a_workbook_are_refused_wherever_they_are(encoding: str, comment: str, tmp_path: Path) -> None:
     path = workbook_with(tmp_path, "xl/sharedStrings.xml", [(comment + LAUGHS + "<sst/>").encode(encoding)])
-    with pytest.raises(SourceNonsense, match="^WEO.xlsx defines its own entities, which no real workbook does"):
+    with pytest.raises(SourceNonsense, match=r"^WEO\.xlsx defines its own entities, which no real workbook does"):
         weo_files.batches(path)
 
 
@@ -154,7 +154,7 @@ def test_zip_bombs_are_refused(member: str, begin: bytes, middle: bytes, size: i
 def test_a_row_at_the_end_of_the_world_does_not_bring_those_before_it(number: str, tmp_path: Path) -> None:
     path = workbook_with(tmp_path, "xl/worksheets/sheet1.xml",
                          [SHEET + f'<row r="{number}"><c r="A{number}"><v>1</v></c></row>'.encode()])
-    with pytest.raises(SourceNonsense, match=f"^WEO.xlsx has a row '{number}', which no real workbook does"):
+    with pytest.raises(SourceNonsense, match=rf"^WEO\.xlsx has a row '{number}', which no real workbook does"):
         weo_files.batches(path)
 
 
