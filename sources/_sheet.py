@@ -22,6 +22,7 @@ MOST_BYTES = 1 << 28  # unpacked; the IMF's whole database is a fifth of it
 MOST_OF_OTHERS = 1 << 23  # of a part that is neither a sheet nor the texts of the sheets: openpyxl makes a tree of it
 MOST_CELLS = 2_000_000  # four times those of the IMF's whole database
 WIDEST, MOST_ROWS = 16_384, 1_048_576  # cells of a row and rows of a sheet, as Excel has them
+MOST_OTHERS = 1 << 18  # elements of a row, or between rows, that are no cells
 LONGEST_CELL = 1 << 20  # bytes; Excel's have 32,767 characters
 _BLOCK = 1 << 16
 _LARGE = ("xl/worksheets/", "xl/sharedStrings")
@@ -80,54 +81,75 @@ def _refuse_bomb(stream: io.BufferedIOBase, name: str) -> None:
                 raise SourceNonsense(f"{name} has a part {each.filename[:80]!r} of {each.file_size:,} bytes, more than "
                                      f"the {MOST_OF_OTHERS:,} allowed", where=name, safe="nothing was unpacked")
             with archive.open(each) as part:
-                if fault := _Look().at(part):
+                if fault := _look(part):
                     raise SourceNonsense(f"{name} {fault}, which no real workbook does", where=name,
                                          safe="nothing was changed")
     stream.seek(0)
 
 
-class _Look:
-    """A look at a part before openpyxl reads it, which gathers whole rows, texts and entities in memory."""
+class _Refused(Exception):
+    """Ends a look with what no real workbook does."""
+
+
+def _look(part: IO[bytes]) -> str:
+    """Return what is wrong with a part, "" for nothing, and for what is no XML: openpyxl says that better.
+
+    Before openpyxl reads it, which gathers whole rows, texts and entities in memory.
+    """
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler = _refuse_entities
+    counted = _Counted()
+    parser.StartElementHandler = counted.start
+    parser.ordered_attributes = True
+    since, before = 0, 0
+    try:
+        while block := part.read(_BLOCK):
+            parser.Parse(block)
+            since = since + len(block) if counted.elements == before else 0
+            before = counted.elements
+            if since > LONGEST_CELL:
+                return f"holds a text of more than {LONGEST_CELL:,} bytes"
+    except _Refused as error:
+        return str(error)
+    except expat.ExpatError:
+        return ""
+    return ""
+
+
+def _refuse_entities(*_: object) -> None:
+    raise _Refused("defines its own entities")
+
+
+class _Counted:
+    """Counts the elements of a sheet; called for each, a million times for the IMF's database."""
 
     def __init__(self) -> None:
-        self._fault, self._cells, self._wide, self._elements, self._since = "", 0, 0, 0, 0
-        self._parser = expat.ParserCreate(namespace_separator=" ")
-        self._parser.StartDoctypeDeclHandler = self._doctype
-        self._parser.StartElementHandler = self._start
-        self._parser.ordered_attributes = True
+        self.elements = self._cells = self._wide = self._others = 0
 
-    def at(self, part: IO[bytes]) -> str:
-        """Return what is wrong with the part, "" for nothing, and for what is no XML: openpyxl says that better."""
-        try:
-            while not self._fault and (block := part.read(_BLOCK)):
-                self._since += len(block)
-                self._parser.Parse(block)
-                if self._since > LONGEST_CELL:
-                    return f"holds a text of more than {LONGEST_CELL:,} bytes"
-        except expat.ExpatError:
-            return self._fault
-        return self._fault
-
-    def _doctype(self, *_: object) -> None:
-        self._fault = "defines its own entities"
-        raise expat.ExpatError
-
-    def _start(self, tag: str, attributes: list[str]) -> None:
-        self._since, word = 0, tag.rpartition(" ")[2]
-        self._elements += 1
-        if word == "row":
-            self._wide = 0
+    def start(self, tag: str, attributes: list[str]) -> None:
+        """Count an element. Raises _Refused."""
+        self.elements += 1
+        if tag == "v":
+            return
+        word = tag.rpartition(":")[2]
+        if word == "c":
+            self._cells += 1
+            self._wide += 1
+            if self._wide > WIDEST:
+                raise _Refused(f"has more than {WIDEST:,} cells in a row")
+        elif word == "row":
+            self._wide = self._others = 0
             number = dict(zip(attributes[::2], attributes[1::2], strict=True)).get("r", "")
             if len(number) > len(str(MOST_ROWS)) or (number.isdecimal() and int(number) > MOST_ROWS):
-                self._fault = f"has a row {number[:20]!r}"
-        elif word == "c":
-            self._cells, self._wide = self._cells + 1, self._wide + 1
-        if self._wide > WIDEST:
-            self._fault = f"has more than {WIDEST:,} cells in a row"
-        elif self._cells > MOST_CELLS or self._elements > 6 * MOST_CELLS:
-            self._fault = f"has more than {MOST_CELLS:,} cells"
-        if self._fault:
-            raise expat.ExpatError
+                raise _Refused(f"has a row {number[:20]!r}")
+            if self._cells > MOST_CELLS or self.elements > 6 * MOST_CELLS:
+                raise _Refused(f"has more than {MOST_CELLS:,} cells")
+        elif word == "si":  # of the texts of the sheets, which stand in a part of their own
+            self._others = 0
+        else:
+            self._others += 1
+            if self._others > MOST_OTHERS:
+                raise _Refused(f"has more than {MOST_OTHERS:,} elements in a row")
 
 
 def _sheets(book: object, name: str) -> Iterator[Sheet]:

@@ -19,7 +19,7 @@ from tests.fuzz_parsers import PARSERS, Case, Found, Parser, fuzz, read
 from tests.project import PROJECT
 
 FEW, MANY, SHARES = 150, 100_000, 4
-LEAST = {"wikipedia": 30, "weo": 30, "imf": 20, "datamapper": 15, "worldbank": 10, "table": 40}  # outcomes of the few
+LEAST = {"wikipedia": 15, "weo": 30, "imf": 20, "datamapper": 15, "worldbank": 10, "table": 40}  # outcomes of the few
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +32,7 @@ def old_handler() -> Iterator[None]:
 
 @pytest.mark.parametrize("name", PARSERS)
 def test_a_parser_answers_or_refuses(name: str) -> None:
-    found = fuzz(name, FEW, seed=7)
+    found = fuzz(name, FEW // 2 if name == "wikipedia" else FEW, seed=7)  # its pages are the slowest
     assert found.failures == []
     assert found.outcomes >= LEAST[name], "the mutations reach nothing"
     assert 0 < found.refused < FEW
