@@ -290,7 +290,7 @@ def test_a_removal_killed_at_every_step_is_finished(act: str, busy: Path, quiet:
 
 def test_what_a_later_run_names_again_stays(busy: Path, tmp_path: Path) -> None:
     workspace = Workspace(Path(shutil.copytree(busy, tmp_path / "workspace")))
-    assert struck(workspace.root, "kill", 7).returncode == -9  # two runs are set aside, with nothing of them removed
+    assert struck(workspace.root, "kill", 9).returncode == -9  # two runs are set aside, with nothing of them removed
     aside = [path.name for path in (workspace.results / "removing").iterdir()]
     assert "20260102T000000Z-own" in aside
     made(workspace, 8, {"2024-10": "b"}, dataset="table:t", dating=OBSERVED)
