@@ -40,8 +40,8 @@ test: $(DEV) ## the test suite, under 8 minutes on 2 cores
 test-full: $(DEV) ## the test suite with its long forms
 	$(PY) -m pytest -n $(JOBS) --dist worksteal -m "not chaos" $(ARGS)
 
-chaos: $(DEV) ## many seeded failures, one after another
-	$(PY) -m pytest -m chaos $(ARGS)
+chaos: $(DEV) ## thousands of seeded failures, hours: kills at every write boundary, full disks, power cuts
+	$(PY) -m pytest -n $(JOBS) --dist worksteal -m chaos $(ARGS)
 
 lint: $(DEV) ## ruff and mypy
 	$(PY) -m ruff check .

@@ -1,4 +1,4 @@
-"""Killed runs of a large table go on to the right content: the whole run, or a worker of it. Chaos: at every write."""
+"""Killed runs of a large table go on to the right content: the whole run, or a worker (at every write: test_sweep.py)."""
 
 from __future__ import annotations
 
@@ -72,15 +72,6 @@ def test_one_worker_that_is_killed_is_survived_within_the_run(stage: str, at: st
     assert etl(table, tmp_path / "w", fault=fault)[0] == 0
     assert struck.exists()
     right(table, tmp_path / "w")
-
-
-@pytest.mark.chaos
-@pytest.mark.parametrize(("stage", "at"), [(stage, at) for stage, writes in WRITES.items() for at in range(1, writes)])
-def test_killed_at_every_write_of_every_step(stage: str, at: int, table: Path, tmp_path: Path) -> None:
-    etl(table, tmp_path, fault={"script": f"{stage}.py", "act": "group", "at": str(at)})
-    code, told = etl(table, tmp_path)
-    assert code == 0, told
-    right(table, tmp_path)
 
 
 def test_what_lies_between_steps_of_a_run_that_nobody_goes_on_with_is_removed(table: Path, tmp_path: Path) -> None:
