@@ -281,11 +281,9 @@ def test_a_removal_killed_anywhere_is_finished(at: int, busy: Path, quiet: dict[
 @pytest.mark.parametrize("act", ["kill", "full"])
 def test_a_removal_killed_at_every_step_is_finished(act: str, busy: Path, quiet: dict[str, bytes],
                                                     tmp_path: Path) -> None:
-    steps = 0
-    while dies_and_is_finished(busy, tmp_path / str(steps), act, steps + 1, quiet):
-        steps += 1
-    print(f"{act}: {steps} steps")
-    assert steps > 90
+    died = [dies_and_is_finished(busy, tmp_path / str(at), act, at, quiet) for at in range(1, 103)]
+    print(f"{act}: {sum(died)} deaths")  # a full disk at an empty folder leaves it, and is no error
+    assert sum(died) > (100 if act == "kill" else 60) and not died[-1]
 
 
 def test_what_a_later_run_names_again_stays(busy: Path, tmp_path: Path) -> None:
@@ -397,7 +395,8 @@ def test_the_orchestrator_struck_at_every_step_of_a_removal(
     assert etl(figures, quiet, "--keep", "1").returncode == 0
     left, held = {name for name in files(Workspace(quiet)) if "/archive/" not in name}, lasting(before)
     assert len(list(quiet.glob("results/runs/2*"))) == 2
-    for at in range(1, 200):
+    died = list[bool]()
+    for at in range(1, 29):
         workspace = Path(shutil.copytree(before, tmp_path / str(at)))
         done = etl(figures, workspace, "--keep", "1", env={"FAULT_REMOVALS": "1"},
                    fault={"script": "etl_process.py", "act": act, "at": str(at)})
@@ -408,7 +407,6 @@ def test_the_orchestrator_struck_at_every_step_of_a_removal(
         assert run("load.py", "--rebuild", workspace=workspace).returncode == 0
         assert lasting(workspace) == held
         shutil.rmtree(workspace)
-        if (done.returncode, "old runs stay" in done.stderr) == (0, False):
-            break
-    print(f"{act}: {at - 1} steps")
-    assert 20 < at < 199
+        died.append(done.returncode != 0 or "old runs stay" in done.stderr)
+    print(f"{act}: {sum(died)} deaths")
+    assert sum(died) > (22 if act == "kill" else 12) and not died[-1]
