@@ -151,7 +151,7 @@ def test_too_large_an_answer_is_refused(server: Server, answer: Answer, words: s
 @pytest.mark.parametrize("expect", ["json", "xml", "html", "csv"])
 def test_what_is_parsed_as_a_whole_has_a_limit_of_its_own(expect: str, server: Server, http: Http,
                                                           monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.http.LARGEST", 1000)
+    monkeypatch.setattr("pipeline.http.LARGEST", dict.fromkeys(("json", "xml", "html"), 1000))
     server.routes["/"] = Answer(gzip.compress(b"a,b\n" * 300), headers={"Content-Encoding": "gzip"})
     if expect == "csv":
         assert len(http.get(server.url + "/", kind="data", expect=expect).body) == 1200

@@ -1,4 +1,4 @@
-"""Killed runs of a large table go on to the right content: the whole run, or a worker (at every write: test_sweep.py)."""
+"""Killed runs of a large table go on to the right content: a whole run, or a worker (test_sweep.py: at each write)."""
 
 from __future__ import annotations
 
