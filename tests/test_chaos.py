@@ -7,6 +7,7 @@ import random
 import signal
 import sqlite3
 import threading
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -29,16 +30,16 @@ def test_killed_at_every_file(script: str, at: int, table: Path, undisturbed: Pa
     assert half_written(tmp_path) == []
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", range(50))
 def test_killed_at_any_moment_several_times_over(seed: int, table: Path, undisturbed: Path, finished: Path,
-                                                 tmp_path: Path) -> None:
+                                                 tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
     """An old database is there; every death leaves it or the new one, never anything else."""
     chance = random.Random(seed)
     changed = write_table(tmp_path / "gdp.csv", first=950)
     quiet = tmp_path / "quiet"
     for each in (table, changed):
         assert etl(each, quiet).returncode == 0
-    whole = [content(undisturbed), content(quiet)]
+    whole, kills = [content(undisturbed), content(quiet)], []
     for _ in range(4):
         process = launch(*table_options(changed), "--workspace", str(finished))
 
@@ -46,6 +47,7 @@ def test_killed_at_any_moment_several_times_over(seed: int, table: Path, undistu
             targets = [victim, *children(victim)]
             with suppress(ProcessLookupError):
                 os.kill(chance.choice(targets), signal.SIGKILL)
+                kills.append(victim)
 
         timer = threading.Timer(chance.uniform(0.05, 1.6), strike)
         timer.start()
@@ -56,6 +58,8 @@ def test_killed_at_any_moment_several_times_over(seed: int, table: Path, undistu
     assert done.returncode == 0, done.stderr
     assert content(finished) == whole[1]
     assert half_written(finished) == []
+    record_property("sweep", {"target": "sqlite: any instant, again and again", "boundaries": "", "kills": len(kills),
+                              "recovered": len(kills), "divergences": 0, "worst": 0.0})
 
 
 @pytest.mark.parametrize("seed", range(40))
