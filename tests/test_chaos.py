@@ -17,6 +17,7 @@ from tests.orchestra import children, content, etl, half_written, launch, table_
 from tests.test_restart import DAMAGES, part
 
 pytestmark = pytest.mark.chaos
+Record = Callable[[str, object], None]
 SCRIPTS = ("etl_process.py", "extract.py", "transform.py", "load.py", "report.py")
 
 
@@ -32,7 +33,7 @@ def test_killed_at_every_file(script: str, at: int, table: Path, undisturbed: Pa
 
 @pytest.mark.parametrize("seed", range(50))
 def test_killed_at_any_moment_several_times_over(seed: int, table: Path, undisturbed: Path, finished: Path,
-                                                 tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
+                                                 tmp_path: Path, record_property: Record) -> None:
     """An old database is there; every death leaves it or the new one, never anything else."""
     chance = random.Random(seed)
     changed = write_table(tmp_path / "gdp.csv", first=950)
