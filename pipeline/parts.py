@@ -17,6 +17,7 @@ from utils import Workspace, atomic_file
 
 ROWS_PER_PART = 1_000_000
 ROWS_PER_WRITE = 10_000
+ROWS_PER_READ = 1000
 LONGEST_FIELD = 1 << 24  # characters; a cell of a web page may be longer than what the csv module reads by itself
 
 Block = list[Sequence[str]]
@@ -91,12 +92,21 @@ def _write_block(stream: IO[str], block: Block) -> None:
 
 def read_rows(path: Path) -> Iterator[list[str]]:
     """Yield the rows of a part, the header first. Raises CheckpointError where it is no CSV that was written here."""
-    before = csv.field_size_limit(LONGEST_FIELD)
     try:
         with path.open(encoding="utf-8", newline="") as stream:
-            yield from csv.reader(stream, strict=True)
+            reader = csv.reader(stream, strict=True)
+            while rows := _some(reader):
+                yield from rows
     except (csv.Error, UnicodeDecodeError) as error:
         raise CheckpointError(f"{path.name} cannot be read as CSV ({error})", where=str(path),
                               safe="the database is as it was") from error
+
+
+def _some(reader: Iterator[list[str]]) -> list[list[str]]:
+    """Return the next rows; the limit of a field is the whole process's, sources quarantine by it, and parts are read
+    in turns."""
+    before = csv.field_size_limit(LONGEST_FIELD)
+    try:
+        return list(itertools.islice(reader, ROWS_PER_READ))
     finally:
-        csv.field_size_limit(before)  # the limit is the whole process's, and sources quarantine by it
+        csv.field_size_limit(before)

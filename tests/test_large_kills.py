@@ -75,7 +75,7 @@ def test_one_worker_that_is_killed_is_survived_within_the_run(stage: str, at: st
 
 
 def test_what_lies_between_steps_of_a_run_that_nobody_goes_on_with_is_removed(table: Path, tmp_path: Path) -> None:
-    code, _ = etl(table, tmp_path, fault={"script": "transform.py", "act": "group", "at": "9"})
+    code, _ = etl(table, tmp_path, fault={"script": "transform.py", "act": "group", "at": "15"})
     left = list((tmp_path / "results" / "work").iterdir())
     assert (code, len(left)) == (1, 1)
     other = large_table.write(tmp_path / "other.csv", 300, seed=5)

@@ -146,7 +146,7 @@ def test_a_sample_has_a_folder_of_its_own_there() -> None:
 
 def test_a_killed_run_goes_on(running: ObjectStore, table: Path, tmp_path: Path) -> None:
     more = (*GRAIN, "--workers", "1", "--storage", f"s3://{BUCKET}/killed")
-    fault = environment({"script": "transform.py", "act": "group", "at": "18"})
+    fault = environment({"script": "transform.py", "act": "group", "at": "24"})
     killed = etl(running, table, tmp_path, *more, env=fault)
     assert (killed.returncode, "SIGKILL" in killed.stderr) == (1, True), killed.stderr
     assert [key for key in running.keys("killed/results/work") if key.endswith(".json")]

@@ -158,3 +158,15 @@ def test_what_was_not_written_here_is_named(tmp_path: Path, content: bytes) -> N
     with pytest.raises(CheckpointError, match=r"part-0001\.csv cannot be read as CSV") as caught:
         list(read_rows(path))
     assert caught.value.where == str(path)
+
+
+def test_parts_read_in_turns_leave_the_limit_of_a_field_as_it_was(tmp_path: Path) -> None:
+    workspace, before = Workspace(tmp_path), csv.field_size_limit()
+    long = "x" * (before + 1)
+    one, other = (workspace.resolve(write_parts(workspace, tmp_path, name, ["a"], [[long]] * 3)[0].relative_path)
+                  for name in ("one", "other"))
+    first, second = read_rows(one), read_rows(other)
+    assert (next(first), next(second)) == (["a"], ["a"])
+    assert csv.field_size_limit() == before
+    assert len(list(first)) == len(list(second)) == 3
+    assert csv.field_size_limit() == before
