@@ -12,12 +12,15 @@ from pathlib import Path
 from history.model import STATED, Vintage
 from pipeline.countries import load_identity
 from reports import datapackage
+from reports.dashboard.page import write_page
 from targets import BaseTarget, Picture, parquet, regions, sqlite
+from tests.dashboards import facts_of
 from tests.history_db import WEO, batch, gdp
 from tests.regions_db import row
 from utils import Workspace, write_json
 
 LAKE = "parquet:lake"
+PAGE = 5  # of so many loads into the database alone one writes the page, which takes as long as all the others together
 
 
 def load(target: BaseTarget, number: int) -> None:
@@ -39,6 +42,8 @@ def load_all(workspace: Workspace, number: int, *, only_database: bool = False) 
         load(parquet.Target(workspace, url=LAKE), number)
     write_json(workspace.clean_picture, [row("DEU", 100.0 + number)] * 50)
     datapackage.write(workspace, sqlite.Target(workspace))
+    if not only_database or number % PAGE == 0:
+        write_page(workspace, facts_of(workspace.root))
 
 
 if __name__ == "__main__":

@@ -96,8 +96,21 @@ def package(root: Path) -> int:
     return int(float(next(row["GDP_USD_billion"] for row in rows if row["ISO3"] == "DEU"))) - 100
 
 
+def page(root: Path) -> int:
+    """The page, to its end, and its data: the edition and the picture of one load."""
+    try:
+        text = (root / "results/report.html").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return 0  # not yet
+    assert text.startswith("<!doctype html>") and text.endswith("</html>\n")
+    told = json.loads(text.partition('<script type="application/json" id="data">')[2].partition("</script>")[0])
+    (figure,) = (each["g"] for each in told["economies"] if each["c"] == "DEU")
+    assert told["vintage"] == f"v{int(figure) - 100:04d}"
+    return int(figure) - 100
+
+
 KINDS: dict[str, Callable[[Path], int]] = {
-    each.__name__: each for each in (database, regions, lake, picture, package)}
+    each.__name__: each for each in (database, regions, lake, picture, package, page)}
 
 
 def main(kind: str, root: Path) -> None:

@@ -64,7 +64,7 @@ def beside(workspace: Path, kinds: Sequence[str], loads: int, states: int) -> No
 
 
 def test_readers_beside_20_loads_see_whole_states_only(tmp_path: Path) -> None:
-    beside(tmp_path, ("database", "package", "picture"), 20, 2)
+    beside(tmp_path, ("database", "package", "picture", "page"), 20, 2)
 
 
 @pytest.mark.chaos
