@@ -247,7 +247,7 @@ CELLS = st.builds(
     st.sampled_from(["actual", "forecast", "", AGGREGATE]), st.text(max_size=3))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(CELLS, max_size=30), st.sampled_from([0, 2024]))
 def test_the_balance_balances_and_keys_are_unique(tmp_path: Path, rows: list[StagedRecord], year: int) -> None:
     batch = clean(job_of(tmp_path, rows, picture_year=year))

@@ -166,6 +166,7 @@ def test_the_bundle_again_adds_witnesses_only(workspace: Path) -> None:
     assert content(workspace) == before
 
 
+@pytest.mark.full  # by default: of two vintages, in test_load.py
 def test_a_rebuild_is_equal_in_content(workspace: Path) -> None:
     before = content(workspace)
     done = run("load.py", "--rebuild", workspace=workspace)
@@ -268,6 +269,7 @@ def test_the_saved_again_october_2023_is_refused_for_its_one_altered_cell(worksp
     assert len(sql(workspace, "SELECT * FROM etl_load WHERE channel = 'weo'")) == 1
 
 
+@pytest.mark.full
 def test_many_files_in_any_order(tmp_path: Path, captures: Path) -> None:
     names = ["WEO_Data_2022-10_utf16le.xls", "WEO_Data_2019-10_latin1.xls", "WEO_Data_2021-10_usd_and_ppp.xls"]
     for root, order in (("a", names), ("b", sorted(names))):
