@@ -223,6 +223,7 @@ def weo(root: Path, file: Path, *more: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
+@pytest.mark.full
 def test_the_report_of_october_2019_goes_before_the_bundle(workspace: Path, captures: Path) -> None:
     before = set(sql(workspace, "SELECT * FROM fact_gdp WHERE indicator = 'PCPIPCH' AND iso3 = 'DEU'"))
     code, said = weo(workspace, captures / "weo/WEO_Data_2019-10_latin1.xls")

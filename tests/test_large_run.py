@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.errors import GateError
 from tests import large_table
 from tests.large_stages import run_stages
 from tests.orchestra import environment
@@ -130,9 +131,8 @@ def test_one_value_in_most_rows_is_sorted_in_ranges(tmp_path: Path, monkeypatch:
 
 def test_more_than_a_fiftieth_of_unknown_names_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = large_table.write(tmp_path / "big.csv", 500, unknown=100)
-    done = etl(table, tmp_path / "w", "--engine", "polars", *GRAIN)
-    assert done.returncode == 3
-    assert "100 rows have unknown names or codes: Nowhere 0, Nowhere 1" in done.stderr
+    with pytest.raises(GateError, match="100 rows have unknown names or codes: Nowhere 0, Nowhere 1"):
+        run_stages(monkeypatch, [table], tmp_path / "w", "--engine", "polars", *GRAIN)
     assert not (tmp_path / "w" / "sqliteDB" / "regions").exists()
     run_stages(monkeypatch, [table], tmp_path / "w", "--engine", "polars", *GRAIN, "--accept", "unmatched")
     assert large_table.held(tmp_path / "w") == large_table.expected(table)[0]

@@ -64,6 +64,7 @@ def test_an_old_database_stays_whole_until_the_new_one_is(table: Path, finished:
     assert sql(finished, "SELECT GDP_USD_billion FROM Countries_by_GDP WHERE ISO3 = 'USA'") == [(950.25,)]
 
 
+@pytest.mark.full  # by default test_readers.py polls
 def test_no_reader_sees_half_of_a_load(finished: Path, tmp_path: Path) -> None:
     # Sum of the picture: 20 economies from `first` down by 10, each with .25.
     sums = {first: sum(first - 10 * at + 0.25 for at in range(20)) for first in (900, 950)}
