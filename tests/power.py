@@ -5,19 +5,29 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Iterator
+from typing import Any
 
 from tests import tracing
 from tests.sweep import Outcome, Scene, archived, clean, noted
 from tests.tracing.disk import JOURNAL, NAMES, STRICT, Disk, Tree, lay
 
 
+def recorded(scene: Scene) -> tuple[list[dict[str, Any]], set[str]]:
+    """Return the calls of an undisturbed run and what it fetched; then it is as before. Runs once a scene."""
+    if scene.recorded is None:
+        scene.reset()
+        run = tracing.traced(scene.command(), scene.root, record=True, env=scene.environment())
+        assert run.code == 0, run.err
+        scene.recorded = run.events, archived(scene.root)
+    scene.reset()
+    return scene.recorded
+
+
 def losses(scene: Scene) -> Iterator[tuple[str, Tree]]:
     """Yield (where, what the machine finds), each different finding once, logs and the lock aside."""
-    scene.reset()
+    events, _ = recorded(scene)
     disk, known = Disk(scene.root), set()
-    run = tracing.traced(scene.command(), scene.root, record=True, env=scene.environment())
-    assert run.code == 0, run.err
-    for at, event in enumerate(run.events):
+    for at, event in enumerate(events):
         disk.play(event)
         for how, seed in ((STRICT, 0), (NAMES, 0), (JOURNAL, at), (JOURNAL, -at)):
             tree = disk.after_power_loss(how, seed)
@@ -32,12 +42,10 @@ def losses(scene: Scene) -> Iterator[tuple[str, Tree]]:
 
 def kept(scene: Scene) -> None:
     """Assert that what was said to be done stays done when the power fails at once."""
-    scene.reset()
+    events, fetched = recorded(scene)
     disk = Disk(scene.root)
-    run = tracing.traced(scene.command(), scene.root, record=True, env=scene.environment())
-    for event in run.events:
+    for event in events:
         disk.play(event)
-    fetched = archived(scene.root)
     shutil.rmtree(scene.root)
     lay(disk.after_power_loss(STRICT), scene.root)
     assert scene.state() == scene.after

@@ -48,6 +48,7 @@ class Scene:
     name = ""
     scripts: tuple[str, ...] = ("load.py",)
     ports: tuple[int, ...] = ()
+    recorded: tuple[list[dict[str, Any]], set[str]] | None = None  # tests.power.recorded
 
     def __init__(self, folder: Path) -> None:
         self.root, self.model = folder / "w", folder / "before"

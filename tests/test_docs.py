@@ -317,7 +317,8 @@ def test_the_least_memory_is_the_one_told(workers: str, least: int) -> None:
         asked("--workers", workers, "--memory", f"{least - 1}M")
 
 
-def test_the_example_of_repeats_ends_as_told(copy: Path, publishers: Server) -> None:
+@pytest.mark.parametrize("example", [0, pytest.param(1, marks=pytest.mark.full)])
+def test_the_example_of_repeats_ends_as_told(copy: Path, publishers: Server, example: int) -> None:
     pytest.importorskip("polars", reason="the group `large` is not installed")
     pytest.importorskip("adbc_driver_sqlite", reason="the group `large` is not installed")
     env = environment(copy, publishers.url)

@@ -247,7 +247,7 @@ CELLS = st.builds(
     st.sampled_from(["actual", "forecast", "", AGGREGATE]), st.text(max_size=3))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(CELLS, max_size=30), st.sampled_from([0, 2024]))
 def test_the_balance_balances_and_keys_are_unique(tmp_path: Path, rows: list[StagedRecord], year: int) -> None:
     batch = clean(job_of(tmp_path, rows, picture_year=year))
@@ -266,7 +266,7 @@ TEXTS = st.text(st.characters(exclude_categories=()), max_size=6) | st.sampled_f
      "\ufeff", "#", "\\", "True", "\u2028", "\udc80"])
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=75, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(*[TEXTS] * 9).map(StagedRecord._make), max_size=8))
 def test_any_text_survives_the_part_and_the_reading(tmp_path: Path, rows: list[StagedRecord]) -> None:
     frame = read(job_of(tmp_path, rows))

@@ -166,6 +166,7 @@ def test_the_bundle_again_adds_witnesses_only(workspace: Path) -> None:
     assert content(workspace) == before
 
 
+@pytest.mark.full  # by default: of two vintages, in test_load.py
 def test_a_rebuild_is_equal_in_content(workspace: Path) -> None:
     before = content(workspace)
     done = run("load.py", "--rebuild", workspace=workspace)
@@ -222,6 +223,7 @@ def weo(root: Path, file: Path, *more: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
+@pytest.mark.full
 def test_the_report_of_october_2019_goes_before_the_bundle(workspace: Path, captures: Path) -> None:
     before = set(sql(workspace, "SELECT * FROM fact_gdp WHERE indicator = 'PCPIPCH' AND iso3 = 'DEU'"))
     code, said = weo(workspace, captures / "weo/WEO_Data_2019-10_latin1.xls")
@@ -268,6 +270,7 @@ def test_the_saved_again_october_2023_is_refused_for_its_one_altered_cell(worksp
     assert len(sql(workspace, "SELECT * FROM etl_load WHERE channel = 'weo'")) == 1
 
 
+@pytest.mark.full
 def test_many_files_in_any_order(tmp_path: Path, captures: Path) -> None:
     names = ["WEO_Data_2022-10_utf16le.xls", "WEO_Data_2019-10_latin1.xls", "WEO_Data_2021-10_usd_and_ppp.xls"]
     for root, order in (("a", names), ("b", sorted(names))):

@@ -77,7 +77,7 @@ def test_a_file_is_named_where_it_lies(branches: Path, tmp_path: Path) -> None:
                          ids=["key", "unit", "dataset"])
 def test_a_run_is_not_gone_on_with_by_other_options(other: tuple[str, ...], branches: Path, tmp_path: Path) -> None:
     first = ("--unit", "million", "--key", "country,year")
-    assert etl(branches, tmp_path / "w", *first).returncode == 0
+    assert etl(branches, tmp_path / "w", *first, script="extract.py").returncode == 0
     refused = etl(branches, tmp_path / "w", *first, *other, "--from", "transform")
     assert (refused.returncode, "There is no run of --source table with these files and options" in refused.stderr) == (
         2, True), refused.stderr

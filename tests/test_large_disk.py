@@ -75,8 +75,10 @@ def whole(workspace: Path, old: Path) -> bool:
 
 # What the folder takes: staged 336 KiB, work 340 in transform and 440 in load, clean 210, the quarantine 20.
 @pytest.mark.parametrize(("folder", "size"), [
-    ("results/staged", "60K"), ("results/staged", "300K"), ("results/work", "8K"), ("results/work", "200K"),
-    ("results/work", "360K"), ("results/clean", "100K"), ("results/quarantine", "16K"), ("results/runs", "+1")])
+    ("results/staged", "300K"), ("results/work", "200K"), ("results/clean", "100K"), ("results/runs", "+1"), *(
+        pytest.param(*each, marks=pytest.mark.full) for each in (
+            ("results/staged", "60K"), ("results/work", "8K"), ("results/work", "360K"),
+            ("results/quarantine", "16K")))])
 def test_a_disk_that_fills_up(folder: str, size: str, table: Path, old: Path, workspace: Path, small_disk: list[Path],
                               monkeypatch: pytest.MonkeyPatch) -> None:
     mount(workspace / folder, size, small_disk)
@@ -104,9 +106,9 @@ def test_databases_on_a_disk_of_their_own_that_is_full(table: Path, old: Path, w
     assert half_written(workspace) == []
 
 
+@pytest.mark.full  # by default: test_large_pool.py and test_orchestrator.py
 @pytest.mark.parametrize(("script", "at"), [
-    ("worker of extract.py", "4"), pytest.param("worker of transform.py", "7", marks=pytest.mark.full),
-    pytest.param("worker of load.py", "3", marks=pytest.mark.full)])
+    ("worker of extract.py", "4"), ("worker of transform.py", "7"), ("worker of load.py", "3")])
 def test_a_worker_that_meets_a_full_disk_says_so(script: str, at: str, table: Path, old: Path,
                                                  workspace: Path) -> None:
     arguments = ("--source", "table", "--input", str(table), "--target", "regions", "--no-html", *OPTIONS)

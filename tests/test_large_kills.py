@@ -49,7 +49,8 @@ def kills(count: int) -> list[tuple[str, str]]:
     return [every[int((number + dice.random()) * step)] for number in range(count)]
 
 
-@pytest.mark.parametrize("times", [4, pytest.param(8, marks=pytest.mark.full)])
+@pytest.mark.full  # by default test_sweep.py kills it
+@pytest.mark.parametrize("times", [4, 8])
 def test_a_run_that_is_killed_again_and_again_goes_on(times: int, table: Path, tmp_path: Path) -> None:
     """Each time the whole group, at a later write of the workers; then it is let finish."""
     died = 0
@@ -63,9 +64,8 @@ def test_a_run_that_is_killed_again_and_again_goes_on(times: int, table: Path, t
     right(table, tmp_path)
 
 
-@pytest.mark.parametrize(("stage", "at"), [
-    pytest.param("extract", "3", marks=pytest.mark.full), ("transform", "8"),
-    pytest.param("load", "4", marks=pytest.mark.full)])
+@pytest.mark.full  # by default: test_large_pool.py
+@pytest.mark.parametrize(("stage", "at"), [("extract", "3"), ("transform", "8"), ("load", "4")])
 def test_one_worker_that_is_killed_is_survived_within_the_run(stage: str, at: str, table: Path, tmp_path: Path) -> None:
     struck = tmp_path / "struck"
     fault = {"script": f"worker of {stage}.py", "act": "kill", "at": at, "once": str(struck)}

@@ -169,8 +169,9 @@ def rows_of(workspace: Path) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize(("engine", "packed"), [
-    ("pandas", True), ("polars", False), *(pytest.param(*each, marks=pytest.mark.full) for each in (
-        ("pandas", False), ("polars", True)))], ids=lambda value: {False: "plain", True: "gzip"}.get(value, value))
+    ("pandas", True), *(pytest.param(*each, marks=pytest.mark.full) for each in (
+        ("polars", False), ("pandas", False), ("polars", True)))],
+    ids=lambda value: {False: "plain", True: "gzip"}.get(value, value))
 def test_every_engine_and_packing(store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str,
                                   packed: bool) -> None:
     data = HEADER + BODY + b"France,2001\n"

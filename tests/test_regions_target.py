@@ -202,12 +202,13 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def test_killed_at_any_moment_the_six_are_of_one_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("step", [3, pytest.param(1, marks=pytest.mark.full)])
+def test_killed_at_any_moment_the_six_are_of_one_run(tmp_path: Path, step: int) -> None:
     workspace = Workspace(tmp_path)
     show(workspace, "r1", 100.0)
-    seen, at, code = set(), 0, -9
+    seen, at, code = set(), 1 - step, -9
     while code == -9:
-        at += 1
+        at += step
         code = strike(workspace, f"s{at}", at)
         assert len(set(runs(workspace))) == 1, at
         seen.add(runs(workspace)[0])
@@ -335,6 +336,7 @@ def test_figures_without_gdp_leave_the_picture(tmp_path: Path) -> None:
     assert "Nothing to do" in run("etl_process.py", *arguments, workspace=workspace.root).stderr
 
 
+@pytest.mark.full
 def test_both_targets_stand_beside_each_other(tmp_path: Path) -> None:
     arguments = ("--source", "bundled", "--vintage", "2025-10", "--no-html", "--no-csv", "--quiet")
     for target in ("regions", "sqlite", "regions"):

@@ -24,8 +24,8 @@ def points(stage: str) -> list[int]:
     return [1, random.Random(f"2026 {stage}").randint(2, 7)]
 
 
-@pytest.mark.parametrize(("stage", "at"), [
-    pytest.param(stage, at, marks=[pytest.mark.full] if at == 1 else []) for stage in STAGES for at in points(stage)])
+@pytest.mark.full  # by default test_sweep.py kills it
+@pytest.mark.parametrize(("stage", "at"), [(stage, at) for stage in STAGES for at in points(stage)])
 def test_a_stage_killed_at_any_file_is_finished_by_the_same_command(
         stage: str, at: int, table: Path, undisturbed: Path, tmp_path: Path) -> None:
     killed = etl(table, tmp_path, fault={"script": f"{stage}.py", "act": "kill", "at": str(at)})
@@ -39,7 +39,7 @@ def test_a_stage_killed_at_any_file_is_finished_by_the_same_command(
 
 
 @pytest.mark.parametrize("stage", [
-    "extract", "transform", *(pytest.param(stage, marks=pytest.mark.full) for stage in ("load", "report"))])
+    "transform", *(pytest.param(stage, marks=pytest.mark.full) for stage in ("extract", "load", "report"))])
 def test_the_command_it_names_goes_on_from_there(stage: str, table: Path, undisturbed: Path, tmp_path: Path) -> None:
     workspace = tmp_path / "Größen & more"
     killed = etl(table, workspace, "--fresh", fault={"script": f"{stage}.py", "act": "kill", "at": "1"})
@@ -53,6 +53,7 @@ def test_the_command_it_names_goes_on_from_there(stage: str, table: Path, undist
     assert content(workspace) == content(undisturbed)
 
 
+@pytest.mark.full  # by default test_sweep.py kills it
 def test_an_old_database_stays_whole_until_the_new_one_is(table: Path, finished: Path, tmp_path: Path) -> None:
     before = content(finished)
     changed = write_table(tmp_path / "gdp.csv", first=950)
@@ -63,6 +64,7 @@ def test_an_old_database_stays_whole_until_the_new_one_is(table: Path, finished:
     assert sql(finished, "SELECT GDP_USD_billion FROM Countries_by_GDP WHERE ISO3 = 'USA'") == [(950.25,)]
 
 
+@pytest.mark.full  # by default test_readers.py polls
 def test_no_reader_sees_half_of_a_load(finished: Path, tmp_path: Path) -> None:
     # Sum of the picture: 20 economies from `first` down by 10, each with .25.
     sums = {first: sum(first - 10 * at + 0.25 for at in range(20)) for first in (900, 950)}
@@ -165,6 +167,7 @@ def test_an_unfinished_run_of_another_identity_is_named_and_kept(table: Path, tm
     assert (tmp_path / "results/runs/current").read_text().strip() == first
 
 
+@pytest.mark.full  # by default test_sweep.py kills it
 def test_a_killed_orchestrator_leaves_a_run_that_goes_on(table: Path, undisturbed: Path, tmp_path: Path) -> None:
     process = launch("--workspace", str(tmp_path), *orchestra.table_options(table),
                      env=environment({"script": "etl_process.py", "act": "kill", "at": "3"}))

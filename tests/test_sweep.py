@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,6 +37,11 @@ SLICES = 8  # of a sweep, so that processes share it
 SHORT = {"sqlite": (4, 2, 2), "first": (1, 1, 1), "parquet": (2, 1, 1), "regions": (1, 1, 1), "store": (1, 0, 0),
          "postgresql": (2, 0, 0), "redshift": (1, 0, 0)}
 LOCAL = [name for name, (_, disks, _) in SHORT.items() if disks]
+
+
+def scenes(names: Iterable[str], *usual: str) -> list[Any]:
+    """Return the parameters of a test's short form: these by default, the others in the full suite."""
+    return [pytest.param(name, marks=[] if name in usual else pytest.mark.full) for name in names]
 
 
 def made(name: str, folder: Path, opened: ExitStack) -> Scene:
@@ -80,25 +86,26 @@ def judged(told: Outcome, record: Record, least: int = 1) -> None:
 # --- the short form ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scene", SHORT, indirect=True)
+# What a scene takes is mostly to make it: PostgreSQL has ten kills of its own in test_postgresql_faults.py.
+@pytest.mark.parametrize("scene", scenes(SHORT, "sqlite", "parquet", "regions"), indirect=True)
 def test_killed_at_some_boundaries(scene: Scene, record_property: Record) -> None:
     count = SHORT[_key(scene)][0]
     judged(swept(scene, picked(every(scene, whom=("self", "all", "orchestrator")), count)), record_property)
 
 
-@pytest.mark.parametrize("scene", LOCAL, indirect=True)
+@pytest.mark.parametrize("scene", scenes(LOCAL, "sqlite"), indirect=True)
 def test_the_disk_is_full_at_some(scene: Scene, record_property: Record) -> None:
     judged(swept(scene, picked(full(scene), SHORT[_key(scene)][1])), record_property)
 
 
-@pytest.mark.parametrize("scene", LOCAL, indirect=True)
+@pytest.mark.parametrize("scene", scenes(LOCAL, "sqlite"), indirect=True)
 def test_the_power_fails_at_some(scene: Scene, record_property: Record) -> None:
     found = list(power.losses(scene))
     judged(power.lost(scene, picked(found, 20), finish=False), record_property)
     judged(power.lost(scene, picked(found, SHORT[_key(scene)][2])), record_property)
 
 
-@pytest.mark.parametrize("scene", LOCAL, indirect=True)
+@pytest.mark.parametrize("scene", scenes(LOCAL, "sqlite"), indirect=True)
 def test_what_is_done_stays_done_when_the_power_fails(scene: Scene) -> None:
     power.kept(scene)
 

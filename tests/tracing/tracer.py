@@ -124,6 +124,7 @@ class Tracer:
         self.counts: Counter[str] = Counter()
         self.events: list[dict[str, Any]] = []
         self.pending: dict[int, tuple[dict[str, Any], Registers]] = {}
+        self.waiting: list[tuple[int, dict[str, Any], Registers]] = []
         self.struck: dict[str, Any] | None = None
         self.alive: set[int] = set()
         self.code = 0
@@ -149,9 +150,11 @@ class Tracer:
                     self.stopped(pid, status)
                 except (ProcessLookupError, FileNotFoundError):
                     self.pending.pop(pid, None)  # killed while it was looked at
+                    self.next_call()
             else:
                 self.alive.discard(pid)
                 self.pending.pop(pid, None)
+                self.next_call()
                 if pid == first:
                     self.code = os.waitstatus_to_exitcode(status)
 
@@ -194,8 +197,8 @@ class Tracer:
         if self.due(told):
             self.strike(pid, told, registers)
         elif self.spec.get("record"):
-            self.pending[pid] = (told, registers)
-            ptrace(SYSCALL, pid)
+            self.waiting.append((pid, told, registers))
+            self.next_call()
         else:
             self.events.append(told)
             ptrace(CONT, pid)
@@ -320,6 +323,20 @@ class Tracer:
             self.keep(pid, told, before)
             self.events.append(told)
         ptrace(CONT, pid)
+        self.next_call()
+
+    def next_call(self) -> None:
+        """Let the next recorded call be made when none is under way: of two at once, nobody knows which was first.
+
+        A worker's folder was told before the one around it, which another worker had made an instant earlier.
+        """
+        while self.waiting and not self.pending:
+            pid, told, registers = self.waiting.pop(0)
+            self.pending[pid] = (told, registers)
+            try:
+                ptrace(SYSCALL, pid)
+            except ProcessLookupError:  # killed while it waited
+                del self.pending[pid]
 
     def keep(self, pid: int, told: dict[str, Any], call: Registers) -> None:
         """Add to a call that was made what a disk would have to know of it."""
