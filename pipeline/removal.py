@@ -9,6 +9,7 @@ Which runs go is decided in pipeline/retention.py.
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import checkpoints
 from pipeline.errors import WorldEconomiesError
-from utils import Workspace, fsync_folder
+from utils import Workspace, atomic_file, fsync_folder
 
 if TYPE_CHECKING:
     from pipeline.archive import Archive
@@ -193,16 +194,31 @@ def _remove_answer(workspace: Workspace, folder: Path, answers: set[str], remove
                 removed.unlink(archive.folder / f"{record['id']}.json")
                 removed.answers.append(record["id"])
         with suppress(FileNotFoundError):
-            (archive.folder / f"{entry_id}.json").rename(aside)
-            fsync_folder(folder)
-            fsync_folder(archive.folder)
+            _bring(archive.folder / f"{entry_id}.json", aside)
     if aside.exists():
         record = json.loads(aside.read_bytes())
+        if record["id"] in answers:  # it was copied, and before it was gone a run was made of it
+            return
+        removed.unlink(archive.folder / f"{record['id']}.json")  # of one that was copied
         bodies = archive.unused_bodies(record)
         for path in bodies:
             removed.unlink(path)
         removed.answers.append(record["id"])
         _leave_no_trace(workspace, {path.parent for path in bodies})
+
+
+def _bring(record: Path, aside: Path) -> None:
+    """Move a record into the folder of its run; the archive may be a link to another disk, where it is copied."""
+    try:
+        record.rename(aside)
+        fsync_folder(aside.parent)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with atomic_file(aside) as stream:
+            stream.write(record.read_bytes())
+        record.unlink()
+    fsync_folder(record.parent)
 
 
 def _answer_of(folder: Path) -> str:
