@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 ANSWER = "answer.record"  # the record of an archived answer, in the folder of its run while both are removed
 _OF_A_TABLE = ("pieces-", "regions-")  # folders of a large table's parts, which have files of their own beside them
+_RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-")  # as it begins: what somebody else put there is no run
 
 
 @dataclass
@@ -59,7 +61,10 @@ class Removed:
             self.files, self.bytes = self.files + 1, self.bytes + size
 
     def rmtree(self, folder: Path) -> None:
-        """Remove a folder with all that is in it, and count its files."""
+        """Remove a folder with all that is in it, and count its files; of a link what is behind it stays."""
+        if folder.is_symlink():
+            self.unlink(folder)
+            return
         for path in sorted(folder.rglob("*"), reverse=True):
             if path.is_dir() and not path.is_symlink():
                 path.rmdir()
@@ -76,7 +81,8 @@ def _removing(workspace: Workspace) -> Path:
 def aside(workspace: Workspace) -> list[Path]:
     """Return the runs whose removal has begun."""
     folder = _removing(workspace)
-    return sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    return sorted(path for path in folder.iterdir() if _RUN_ID.match(path.name) and path.is_dir()) \
+        if folder.is_dir() else []
 
 
 def set_aside(workspace: Workspace, run_id: str) -> None:

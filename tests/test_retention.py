@@ -332,6 +332,19 @@ def test_an_archive_on_another_disk_is_cleared_too(again: bool, workspace: Works
     assert ((first in entries(workspace)), len(entries(workspace))) == ((True, 2) if again else (False, 1))
 
 
+def test_what_somebody_keeps_there_or_behind_a_link_stays(workspace: Workspace, tmp_path: Path) -> None:
+    old = made(workspace, 1, {"2024-04": "a"}, table=True)
+    made(workspace, 2, {"2025-04": "b"}, table=True)
+    pieces, behind = workspace.clean / "own/regions-2024-04", tmp_path / "behind"
+    pieces.rename(behind)
+    pieces.symlink_to(behind)
+    mine = workspace.results / "removing/mine/notes.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("x")
+    assert (removed(workspace, 1).runs, pieces.is_symlink(), len(list(behind.iterdir()))) == ([old], False, 1)
+    assert mine.read_text() == "x"
+
+
 class Stopped(Removed):
     """A removal that fails at the manifest of extract."""
 
