@@ -22,7 +22,7 @@ from pipeline import checkpoints, drift, options, plan, staging
 from pipeline.checkpoints import Manifest, Meter, Part
 from pipeline.countries import load_identity
 from pipeline.errors import CheckpointError, ExitCode, GateError, WorldEconomiesError
-from pipeline.kept import accepted, batches_of, committed, lacking
+from pipeline.kept import accepted, batches_of, committed, is_loaded, lacking
 from pipeline.parts import write_parts
 from pipeline.stage import Stage, finished, run_stage, started
 from rules import gates
@@ -72,8 +72,8 @@ def body(stage: Stage) -> ExitCode:
         try:
             done.append(publish(stage, target, before, origin, accept, asked, check, elsewhere))
         except WorldEconomiesError as error:
-            if isinstance(error, Refused) and not done:  # what another target holds was let through there
-                checkpoints.refuse(stage.workspace, before.run_id, error.what)
+            if isinstance(error, Refused) and not done and not loaded_before(stage, before):
+                checkpoints.refuse(stage.workspace, before.run_id, error.what)  # no target holds it
             if done:
                 error.safe = f"{', '.join(each.target for each in done)}: loaded; {target.shown}: as it was"
             raise
@@ -86,6 +86,13 @@ def body(stage: Stage) -> ExitCode:
              quarantine=[p.relative_path for p in first.quarantine],
              quarantined=sum(part.rows for part in first.quarantine))
     return ExitCode.DONE
+
+
+def loaded_before(stage: Stage, before: Manifest) -> bool:
+    """Tell whether these figures came into some target before: what another one refuses stays among those of that."""
+    with contextlib.suppress(CheckpointError):
+        return is_loaded(checkpoints.read_manifest(stage.workspace, before.run_id, "load"), before)
+    return False
 
 
 class Refused(GateError):

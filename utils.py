@@ -99,15 +99,26 @@ class Workspace:
         return self.results / ".lock"
 
     def relative(self, path: Path) -> str:
-        """Return the path as manifests write it: relative to the root, with forward slashes."""
+        """Return the path as manifests write it: relative to the root, with forward slashes.
+
+        Raises ValueError for one that is not in the workspace.
+        """
+        named, root = (Path(os.path.normpath(each.absolute())) for each in (path, self.root))
+        if named.is_relative_to(root):  # as it is named: results/ may be a link to another disk
+            return named.relative_to(root).as_posix()
         return path.resolve().relative_to(self.root.resolve()).as_posix()
 
     def resolve(self, relative_path: str) -> Path:
-        """Return the file a manifest names. Raises ValueError for a path that leaves the workspace."""
+        """Return the file a manifest names. Raises ValueError for a path that leaves the workspace.
+
+        Its folders may be links to another disk; behind one of them no path leads elsewhere.
+        """
+        named = Path(os.path.normpath(self.root / relative_path))
         path = (self.root / relative_path).resolve()
-        if not path.is_relative_to(self.root.resolve()):
-            raise ValueError(f"{relative_path} leaves the workspace")
-        return path
+        for top in (self.root, self.results, self.staged, self.clean, self.quarantine):
+            if named.is_relative_to(top) and path.is_relative_to(top.resolve()):
+                return path
+        raise ValueError(f"{relative_path} leaves the workspace")
 
 
 # --- time ---------------------------------------------------------------------------------------------------------

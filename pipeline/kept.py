@@ -40,8 +40,8 @@ def committed(targets: Sequence[BaseTarget], *, rebuild: bool) -> set[str]:
 def lacking(stage: Stage, target: BaseTarget, elsewhere: Collection[str], current: Manifest) -> list[Batch]:
     """Return the batches of every loaded run that the target does not hold and whose records are whole, oldest first.
 
-    elsewhere: of committed(). current: the transform of the current run, whose batches are left to be judged unless
-    they were, or a rebuild finds them among what was there.
+    elsewhere: of committed(). current: the transform of the current run, whose batches are left to be judged against
+    what this target holds, which may be another's word; but not in a rebuild that finds them loaded.
     """
     runs = {row["run_id"] for row in target.query("loaded_runs", {})}
     found: list[Batch] = []
@@ -56,11 +56,17 @@ def lacking(stage: Stage, target: BaseTarget, elsewhere: Collection[str], curren
         if after is None or origin is None or after.is_large or checkpoints.refused(stage.workspace, run_id):
             continue
         mine = run_id == current.run_id
-        loaded = own is not None and (not mine or own.inputs.get("transform") == after.digest)
-        others = elsewhere if not mine or stage.options.rebuild else ()
+        if mine and not stage.options.rebuild:
+            continue
+        loaded = is_loaded(own, after) if mine else own is not None
         found += [batch for batch in batches_of(stage.workspace, after, origin, accepted(own))
-                  if (loaded or batch.batch_id in others) and _whole(stage, after, batch)]
+                  if (loaded or batch.batch_id in elsewhere) and _whole(stage, after, batch)]
     return found
+
+
+def is_loaded(own: Manifest | None, after: Manifest) -> bool:
+    """Tell whether the manifest of a run's load is of these very figures."""
+    return own is not None and own.inputs.get("transform") == after.digest
 
 
 def accepted(own: Manifest | None) -> list[str]:

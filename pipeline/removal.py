@@ -9,7 +9,9 @@ Which runs go is decided in pipeline/retention.py.
 
 from __future__ import annotations
 
+import errno
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,13 +20,14 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import checkpoints
 from pipeline.errors import WorldEconomiesError
-from utils import Workspace, fsync_folder
+from utils import Workspace, atomic_file, fsync_folder
 
 if TYPE_CHECKING:
     from pipeline.archive import Archive
 
 ANSWER = "answer.record"  # the record of an archived answer, in the folder of its run while both are removed
 _OF_A_TABLE = ("pieces-", "regions-")  # folders of a large table's parts, which have files of their own beside them
+_RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-")  # as it begins: what somebody else put there is no run
 
 
 @dataclass
@@ -58,7 +61,10 @@ class Removed:
             self.files, self.bytes = self.files + 1, self.bytes + size
 
     def rmtree(self, folder: Path) -> None:
-        """Remove a folder with all that is in it, and count its files."""
+        """Remove a folder with all that is in it, and count its files; of a link what is behind it stays."""
+        if folder.is_symlink():
+            self.unlink(folder)
+            return
         for path in sorted(folder.rglob("*"), reverse=True):
             if path.is_dir() and not path.is_symlink():
                 path.rmdir()
@@ -75,7 +81,8 @@ def _removing(workspace: Workspace) -> Path:
 def aside(workspace: Workspace) -> list[Path]:
     """Return the runs whose removal has begun."""
     folder = _removing(workspace)
-    return sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    return sorted(path for path in folder.iterdir() if _RUN_ID.match(path.name) and path.is_dir()) \
+        if folder.is_dir() else []
 
 
 def set_aside(workspace: Workspace, run_id: str) -> None:
@@ -193,16 +200,31 @@ def _remove_answer(workspace: Workspace, folder: Path, answers: set[str], remove
                 removed.unlink(archive.folder / f"{record['id']}.json")
                 removed.answers.append(record["id"])
         with suppress(FileNotFoundError):
-            (archive.folder / f"{entry_id}.json").rename(aside)
-            fsync_folder(folder)
-            fsync_folder(archive.folder)
+            _bring(archive.folder / f"{entry_id}.json", aside)
     if aside.exists():
         record = json.loads(aside.read_bytes())
+        if record["id"] in answers:  # it was copied, and before it was gone a run was made of it
+            return
+        removed.unlink(archive.folder / f"{record['id']}.json")  # of one that was copied
         bodies = archive.unused_bodies(record)
         for path in bodies:
             removed.unlink(path)
         removed.answers.append(record["id"])
         _leave_no_trace(workspace, {path.parent for path in bodies})
+
+
+def _bring(record: Path, aside: Path) -> None:
+    """Move a record into the folder of its run; the archive may be a link to another disk, where it is copied."""
+    try:
+        record.rename(aside)
+        fsync_folder(aside.parent)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with atomic_file(aside) as stream:
+            stream.write(record.read_bytes())
+        record.unlink()
+    fsync_folder(record.parent)
 
 
 def _answer_of(folder: Path) -> str:

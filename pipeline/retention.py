@@ -92,10 +92,13 @@ class _Run:
 
 def leaving_runs(workspace: Workspace, keep: int) -> list[str]:
     """Return the runs that go, oldest first: beyond the newest `keep`, and needed by nothing. Raises CheckpointError.
+
+    One that was loaded and refused after that, as by newer rules, stands for no other, and a target holds it: it stays.
     """
     ids = checkpoints.run_ids(workspace)
     current = checkpoints.current_run(workspace)
-    old = {run_id for run_id in ids[keep:] if run_id != current and not checkpoints.goes_on(workspace, run_id)}
+    old = {run_id for run_id in ids[keep:] if run_id != current and not checkpoints.goes_on(workspace, run_id)
+           and not (checkpoints.is_finished(workspace, run_id) and checkpoints.refused(workspace, run_id))}
     if not old:
         return []
     loaded = [run for run_id in reversed(ids) if (run := _loaded(workspace, run_id))]

@@ -22,8 +22,9 @@ _USER_INFO = re.compile(
     r"(?<=://)(?:[^\s/?#@:\['\"]{0,500}:(?![0-9]{0,5}(?:[/?#\s'\"]|$))"
     r"(?:[^\s'\"]{0,500}@|(?:(?!://)[^\n'\"@]){0,500}@)|"
     rf"(?!{_USER_ONLY})[^\s/?#'\"]{{0,500}}@)")
+# --key=COLUMNS is an option of ours, which names columns: a command to type next must hold it.
 _SECRET_VALUE = re.compile(
-    r"(?i)(?<![^?&;#\s'\"(,])([^=&?#;\s'\"]{0,60}(?:key|token|secret|password|passwd|passphrase|pass|pwd|pw|"
+    r"(?i)(?<![^?&;#\s'\"(,])(?!(?<![?&;#])--key=)([^=&?#;\s'\"]{0,60}(?:key|token|secret|password|passwd|passphrase|pass|pwd|pw|"
     r"accesscode|auth_?code|key_?id|bearer|signature|sig|"
     r"credentials?|auth|authorization|jwt|session_?id)=)([^&\s'\"#]+)")
 _SECRET_HEADER = re.compile(r"(?i)cookie|authoriz|authentic|api-?key|subscription-key|token|secret|password|credential")

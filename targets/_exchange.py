@@ -32,12 +32,13 @@ def sweep(place: Path) -> None:
 
     One that was killed between two renames left no folder in its place: the old one is put back then.
     """
-    for old in sorted(place.parent.glob(f".{place.name}-*{REPLACED}")):
+    ours = f".{place.name}-{'[0-9a-f]' * 8}"  # as begin() names them: a copy that somebody keeps stays
+    for old in sorted(place.parent.glob(ours + REPLACED)):
         if not place.exists():
             old.rename(place)
         else:
             shutil.rmtree(old)
-    for half in place.parent.glob(f".{place.name}-*{BUILT}"):
+    for half in place.parent.glob(ours + BUILT):
         shutil.rmtree(half)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import sqlite3
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -42,7 +43,7 @@ class Target(BaseTarget):
     addressed = "sqlite:///FILE"
 
     def __init__(self, workspace: Workspace, *, url: str = "", rebuild: bool = False) -> None:
-        self.path = workspace.root / _path_of(url) if url else workspace.database
+        self.path = _behind(workspace.root / _path_of(url) if url else workspace.database)
         self.rebuild = rebuild
         self._copy: Path | None = None
         self._original: sqlite3.Connection | None = None  # held against other writers from the copy to the rename
@@ -72,10 +73,11 @@ class Target(BaseTarget):
         """Make a copy of the database, or an empty file where there is none to copy."""
         self._refuse_unreadable()
         make_folder(self.path.parent)
-        descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=".World_Economies-", suffix=".tmp")
+        descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}-", suffix=".tmp")
         os.close(descriptor)
         self._copy = Path(name)  # known before it is filled: a disk that is full must leave nothing of it
         if self._exists() and self._hold_original():
+            self._sweep()
             # Not shutil.copyfile: closing any descriptor of a file drops all locks that this process has on it.
             # A second connection, because SQLite copies none that is in a transaction of writing.
             with (contextlib.closing(sqlite3.connect(self.path)) as source,
@@ -83,6 +85,13 @@ class Target(BaseTarget):
                 copy.execute("PRAGMA synchronous = OFF")
                 source.backup(copy)
         return self._copy
+
+    def _sweep(self) -> None:
+        """Remove the copies of loads that were killed; nobody else makes one while the original is held."""
+        ours = re.compile(re.escape(f".{self.path.name}-") + r"[a-z0-9_]{8}\.tmp(?:-journal|-wal|-shm)?")
+        for path in self.path.parent.iterdir():
+            if ours.fullmatch(path.name) and path != self._copy:
+                path.unlink(missing_ok=True)
 
     def _exists(self) -> bool:
         """Tell whether there is a database; to SQLite an empty file is none."""
@@ -329,6 +338,11 @@ class Target(BaseTarget):
             if _version(connection) < _schema.newest():
                 return found
             return replace(found, plan=explained(connection, name, parameters))
+
+
+def _behind(path: Path) -> Path:
+    """Return the file behind a link: that one is replaced, and who reads it by its own name has the new state too."""
+    return Path(os.path.realpath(path)) if path.is_symlink() and path.is_file() else path
 
 
 def _path_of(url: str) -> str:

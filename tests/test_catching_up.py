@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.in_process import walk
 from tests.project import run, sql
 
@@ -51,3 +53,21 @@ def test_a_target_that_was_away_lacks_nothing_after_the_next_load(tmp_path: Path
     assert done.returncode == 0 and in_lake(tmp_path) == held, done.stderr
     done = run("load.py", "--rebuild", "--target", "parquet:lake", workspace=tmp_path)  # all that it held comes again
     assert done.returncode == 0 and in_lake(tmp_path) == held == sql(tmp_path, VINTAGES), done.stderr
+
+
+@pytest.mark.full
+def test_what_one_target_refuses_stays_among_what_another_holds(tmp_path: Path) -> None:
+    other, own = tmp_path / "other", tmp_path / "own"
+    other.mkdir()
+    own.mkdir()
+    lake = f"parquet:{tmp_path / 'lake'}"
+    assert load(other, lake, "2025-01-01", 200)[0] == 0
+    assert load(own, "sqlite", "2025-01-01", 100)[0] == 0
+    held = sql(own, VINTAGES)
+    done = run("load.py", "--target", lake, workspace=own)  # a warehouse in which another word is held
+    assert (done.returncode, "[conflict]" in done.stderr) == (3, True), done.stderr
+    assert load(own, "sqlite", "2025-02-01", 101)[0] == 0
+    (own / "sqliteDB/World_Economies.db").write_bytes(b"no database" * 1000)
+    done = run("load.py", "--rebuild", workspace=own)
+    assert done.returncode == 0, done.stderr
+    assert sql(own, VINTAGES) == [*held, ("2025-02-01  2025-02-01", 2)]

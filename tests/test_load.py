@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from targets.sqlite import Target
 from tests.in_process import walk
 from tests.project import run, sql
 from tests.server import Answer, Server
 from tests.weo_sample import figures, sdmx
+from utils import Workspace
 
 CONTENT = ("dim_country", "dim_vintage", "etl_batch", "fact_gdp", "Countries_by_GDP")
 
@@ -417,3 +419,27 @@ def test_a_check_that_fails_stops_the_publishing(workspace: Path) -> None:
     assert database.read_bytes() == before
     assert run("load.py", "--rebuild", workspace=workspace).returncode == 0
     assert sql(workspace, "SELECT value_text FROM fact_gdp WHERE iso3 = 'DEU' AND year = 2024") == [("985.125",)]
+
+
+def test_what_killed_loads_left_beside_a_database_elsewhere_goes_and_nothing_else(tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    names = {".own.db-0abc_xyz.tmp", ".own.db-0abc_xyz.tmp-journal", ".other.db-0abcdxyz.tmp", ".own.db-notes.tmp"}
+    for _ in range(2):  # the first makes it
+        with Target(Workspace(tmp_path), url="sqlite:///there/own.db"):
+            pass
+        left = {path.name for path in there.iterdir()}
+        for name in names:
+            (there / name).write_text("x")
+    assert left == {".other.db-0abcdxyz.tmp", ".own.db-notes.tmp", "own.db"}
+
+
+def test_the_database_behind_a_link_is_replaced_and_the_link_stays(tmp_path: Path) -> None:
+    workspace, disk = Workspace(tmp_path / "workspace"), tmp_path / "disk"
+    disk.mkdir()
+    workspace.database.parent.mkdir(parents=True)
+    workspace.database.symlink_to(disk / "gdp.db")
+    (disk / "gdp.db").touch()
+    with Target(workspace):
+        pass
+    assert workspace.database.is_symlink() and (disk / "gdp.db").stat().st_size > 0
+    assert [path.name for path in disk.iterdir()] == ["gdp.db"]

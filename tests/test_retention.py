@@ -121,6 +121,14 @@ def test_unfinished_runs_stay_and_refused_ones_leave_their_answers(workspace: Wo
     assert (runs(workspace), len(entries(workspace)), list(faults(workspace))) == ([1, 2, 4], 4, [])
 
 
+def test_a_run_that_was_refused_after_it_was_loaded_stays(workspace: Workspace) -> None:
+    for number in (1, 2):  # newer rules refuse them; a database holds their figures
+        checkpoints.refuse(workspace, made(workspace, number, {"2024-04": "a"}), "too few economies")
+    made(workspace, 3, {"2024-10": "b"})
+    removed(workspace, 1)
+    assert (runs(workspace), list(faults(workspace))) == ([1, 2, 3], [])
+
+
 def test_the_current_run_stays_and_one_is_enough(workspace: Workspace) -> None:
     first = made(workspace, 1, {"2024-04": "a"})
     made(workspace, 2, {"2024-04": "a"})
@@ -274,14 +282,14 @@ def quiet(busy: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, byt
 
 @pytest.mark.parametrize("at", random.Random("2026 keep").sample(range(1, 100), 3))
 def test_a_removal_killed_anywhere_is_finished(at: int, busy: Path, quiet: dict[str, bytes], tmp_path: Path) -> None:
-    assert dies_and_is_finished(busy, tmp_path / "workspace", "kill", at, quiet)  # it has 101 steps
+    assert dies_and_is_finished(busy, tmp_path / "workspace", "kill", at, quiet)  # it has 103 steps
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("act", ["kill", "full"])
 def test_a_removal_killed_at_every_step_is_finished(act: str, busy: Path, quiet: dict[str, bytes],
                                                     tmp_path: Path) -> None:
-    died = [dies_and_is_finished(busy, tmp_path / str(at), act, at, quiet) for at in range(1, 103)]
+    died = [dies_and_is_finished(busy, tmp_path / str(at), act, at, quiet) for at in range(1, 105)]
     print(f"{act}: {sum(died)} deaths")  # a full disk at an empty folder leaves it, and is no error
     assert sum(died) > (100 if act == "kill" else 60) and not died[-1]
 
@@ -296,6 +304,45 @@ def test_what_a_later_run_names_again_stays(busy: Path, tmp_path: Path) -> None:
     assert list(faults(workspace)) == []
     assert 8 in runs(workspace) and 2 not in runs(workspace)
     assert not (workspace.results / "removing").exists()
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_an_archive_on_another_disk_is_cleared_too(again: bool, workspace: Workspace,
+                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    """again: the removal died before the copied record was gone, and a run was made of it since."""
+    rename, unlink = Path.rename, Path.unlink
+
+    def renamed(path: Path, target: Path) -> Path:
+        if path.parent == workspace.archive:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), str(path))
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", renamed)
+    first = answered(workspace, "one")
+    made(workspace, 1, {"2024-04": "a"}, answer=first)
+    made(workspace, 2, {"2024-04": "a"})
+    if again:
+        with monkeypatch.context() as dying, pytest.raises(PermissionError):
+            dying.setattr(Path, "unlink", lambda path, missing_ok=False: unlink(path, missing_ok)
+                          if path.parent != workspace.archive else (_ for _ in ()).throw(PermissionError()))
+            removed(workspace, 1)
+        made(workspace, 3, {"2024-10": "b"}, answer=first)
+    removed(workspace, 1)
+    assert (runs(workspace), list(faults(workspace))) == ([2, 3] if again else [2], [])
+    assert ((first in entries(workspace)), len(entries(workspace))) == ((True, 2) if again else (False, 1))
+
+
+def test_what_somebody_keeps_there_or_behind_a_link_stays(workspace: Workspace, tmp_path: Path) -> None:
+    old = made(workspace, 1, {"2024-04": "a"}, table=True)
+    made(workspace, 2, {"2025-04": "b"}, table=True)
+    pieces, behind = workspace.clean / "own/regions-2024-04", tmp_path / "behind"
+    pieces.rename(behind)
+    pieces.symlink_to(behind)
+    mine = workspace.results / "removing/mine/notes.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("x")
+    assert (removed(workspace, 1).runs, pieces.is_symlink(), len(list(behind.iterdir()))) == ([old], False, 1)
+    assert mine.read_text() == "x"
 
 
 class Stopped(Removed):

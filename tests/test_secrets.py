@@ -46,6 +46,12 @@ def test_no_value_of_a_key_survives(secret: str) -> None:
     assert secret not in redact_text(f"see https://h/?year=2024&api_key={secret}&page=2 (Caused by nothing)")
 
 
+def test_columns_of_a_command_to_type_next_stay() -> None:
+    text = "python extract.py --key=country,year --url 'https://h/?key=abcd&--key=s3cret'"
+    assert redact_text(text) == "python extract.py --key=country,year --url 'https://h/?key=***&--key=***'"
+    assert redact_text("api--key=b --api-key=c") == "api--key=*** --api-key=***"
+
+
 def test_logs_are_redacted_with_their_tracebacks(caplog: pytest.LogCaptureFixture) -> None:
     logger = logging.getLogger("test-redacting")
     logger.addFilter(RedactingFilter())

@@ -133,3 +133,16 @@ def test_the_workspace_knows_its_places(tmp_path: Path) -> None:
     assert workspace.resolve("results/x") == (tmp_path / "results" / "x").resolve()
     with pytest.raises(ValueError, match="leaves the workspace"):
         workspace.resolve("results/../../x")
+
+
+def test_results_may_be_on_another_disk(tmp_path: Path) -> None:
+    workspace, disk = Workspace(tmp_path / "workspace"), tmp_path / "disk"
+    (disk / "staged").mkdir(parents=True)
+    workspace.root.mkdir()
+    workspace.results.symlink_to(disk)
+    assert workspace.relative(workspace.staged / "a.csv") == "results/staged/a.csv"
+    assert workspace.resolve("results/staged/a.csv") == disk / "staged/a.csv"
+    (disk / "staged/out").symlink_to(tmp_path)
+    for path in ("results/staged/out/x", "results/../../x", "results/staged/../../../x"):
+        with pytest.raises(ValueError, match="leaves the workspace"):
+            workspace.resolve(path)
