@@ -24,7 +24,7 @@ from rules.identity import Country
 from targets import BaseTarget, Batch, Counts, Picture, Profile, Row, _schema, _sql
 from targets._checks import check
 from targets._publish import publish
-from utils import Workspace, disk_full_named, fsync_folder, make_folder, utc_now
+from utils import Workspace, cut_short, disk_full_named, fsync_folder, make_folder, utc_now
 
 ROWS_A_STATEMENT = 50
 _SAFE = "the database is as it was"
@@ -122,6 +122,8 @@ class Target(BaseTarget):
             if code == sqlite3.SQLITE_FULL:
                 raise DiskFull(f"The disk is full while writing {self.path.name}", where=str(self.path),
                                safe=_SAFE) from error
+            if code == sqlite3.SQLITE_IOERR_WRITE:
+                raise cut_short(error, self.path, _SAFE) from error
             if code in _BUSY:
                 raise TargetUnreachable("Another program is writing in the database", where=str(self.path), safe=_SAFE,
                                         next_command="python load.py") from error

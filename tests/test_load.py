@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.in_process import walk
-from tests.project import run, sql
+from tests.project import PROJECT, run, sql
 from tests.server import Answer, Server
 from tests.weo_sample import figures, sdmx
 
@@ -70,6 +70,17 @@ def test_loading_again_adds_nothing(workspace: Path) -> None:
     done = run("load.py", workspace=workspace)
     assert (done.returncode, "skipped" in done.stderr) == (0, True)
     assert content(workspace) == before
+
+
+def test_a_limit_of_the_size_of_files_is_no_damage(workspace: Path) -> None:
+    next((workspace / "results/runs").glob("*/load.json")).unlink()
+    before = (workspace / "sqliteDB/World_Economies.db").read_bytes()
+    line = f"ulimit -f 16; exec '{sys.executable}' '{PROJECT / 'load.py'}' --workspace '{workspace}'"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, encoding="utf-8", check=False, timeout=60)
+    assert done.returncode == 8, done.stderr
+    assert "World_Economies.db cannot be written further (disk I/O error): a quota or a limit" in done.stderr
+    assert "--rebuild" not in done.stderr
+    assert [path.read_bytes() for path in (workspace / "sqliteDB").iterdir()] == [before]
 
 
 def own_tables(workspace: Path) -> None:
