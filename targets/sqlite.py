@@ -222,7 +222,10 @@ class Target(BaseTarget):
         return "" if verdict == "ok" else str(verdict)
 
     def _refuse_unreadable(self) -> None:
-        """Refuse another user's file. Why: to SQLite it is one that cannot be opened, as if it were damaged."""
+        """Refuse another user's file, and a folder. Why: to SQLite they cannot be opened, as if they were damaged."""
+        if self.path.is_dir():
+            raise TargetRefused("A folder stands in the place of the database", where=str(self.path), safe=_SAFE,
+                                next_command="move that folder away, and type the command again")
         if self._exists() and not os.access(self.path, os.R_OK):
             raise TargetRefused("This user may not read the database", where=str(self.path), safe=_SAFE,
                                 next_command="the same command as the user who owns that file, or with its rights")

@@ -83,6 +83,20 @@ def test_a_limit_of_the_size_of_files_is_no_damage(workspace: Path) -> None:
     assert [path.read_bytes() for path in (workspace / "sqliteDB").iterdir()] == [before]
 
 
+@pytest.mark.parametrize("more", [(), pytest.param(("--rebuild",), marks=pytest.mark.full)])
+def test_a_folder_in_the_place_of_the_database_is_named(more: tuple[str, ...], workspace: Path) -> None:
+    path = workspace / "sqliteDB/World_Economies.db"
+    path.unlink()
+    path.mkdir()
+    done = run("load.py", *more, workspace=workspace)
+    assert done.returncode == 6, done.stderr
+    assert "A folder stands in the place of the database" in done.stderr
+    assert "next:  move that folder away, and type the command again" in done.stderr
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+    path.rmdir()
+    assert run("load.py", *more, workspace=workspace).returncode == 0
+
+
 def own_tables(workspace: Path) -> None:
     with closing(sqlite3.connect(workspace / "sqliteDB" / "World_Economies.db")) as db:
         db.executescript("CREATE TABLE mine (iso3 TEXT REFERENCES dim_country, note TEXT);"
