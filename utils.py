@@ -151,15 +151,22 @@ def log_time(seconds: float) -> str:
 
 
 def full_disk(error: BaseException, path: Path | None = None) -> DiskFull | None:
-    """Return "no space left" and "quota exceeded" as an error of ours, None for any other.
+    """Return "no space left", "quota exceeded" and a file's largest size as an error of ours, None for any other.
 
     path: what was being written, where that is known.
     """
-    if not isinstance(error, OSError) or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+    if not isinstance(error, OSError) or error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return None
     what = f"while writing {path.name}" if path else f"({error.strerror})"
-    return DiskFull(f"The disk is full {what}", where=str(path or error.filename or ""),
+    full = "The disk is full" if error.errno != errno.EFBIG else "A limit of the size of files (ulimit -f) is reached"
+    return DiskFull(f"{full} {what}", where=str(path or error.filename or ""),
                     safe="nothing half-written is left; earlier results are as they were")
+
+
+def cut_short(error: BaseException, path: Path, safe: str) -> DiskFull:
+    """Return what SQLite's "disk I/O error" while it writes says: it tells no more of a quota or a limit than this."""
+    return DiskFull(f"{path.name} cannot be written further ({error}): a quota or a limit of the size of files "
+                    "(ulimit -f) is reached, or the disk fails", where=str(path), safe=safe)
 
 
 @contextlib.contextmanager

@@ -27,7 +27,7 @@ from history.model import Vintage
 from pipeline.errors import CheckpointError, DiskFull, TargetError, TargetRefused
 from rules.identity import REGIONS, Country
 from targets._schema import refuse_newer, refuse_older
-from utils import PROJECT, disk_full_named
+from utils import PROJECT, cut_short, disk_full_named
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -295,6 +295,8 @@ def named(path: Path) -> Iterator[None]:
 def _told(path: Path, error: Exception, full: bool) -> Exception:
     if full:
         return DiskFull(f"The disk is full while writing {path.name}", where=str(path), safe=SAFE)
+    if "disk I/O error" in str(error):  # the file is a new one: it is not read
+        return cut_short(error, path, SAFE)
     return TargetRefused(f"SQLite refuses: {error}", where=str(path), safe=SAFE, next_command=MAKE)
 
 

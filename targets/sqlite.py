@@ -25,7 +25,7 @@ from rules.identity import Country
 from targets import BaseTarget, Batch, Counts, Picture, Profile, Row, _schema, _sql
 from targets._checks import check
 from targets._publish import publish
-from utils import Workspace, disk_full_named, fsync_folder, make_folder, utc_now
+from utils import Workspace, cut_short, disk_full_named, fsync_folder, make_folder, utc_now
 
 ROWS_A_STATEMENT = 50
 _SAFE = "the database is as it was"
@@ -131,6 +131,8 @@ class Target(BaseTarget):
             if code == sqlite3.SQLITE_FULL:
                 raise DiskFull(f"The disk is full while writing {self.path.name}", where=str(self.path),
                                safe=_SAFE) from error
+            if code == sqlite3.SQLITE_IOERR_WRITE:
+                raise cut_short(error, self.path, _SAFE) from error
             if code in _BUSY:
                 raise TargetUnreachable("Another program is writing in the database", where=str(self.path), safe=_SAFE,
                                         next_command="python load.py") from error
@@ -229,7 +231,10 @@ class Target(BaseTarget):
         return "" if verdict == "ok" else str(verdict)
 
     def _refuse_unreadable(self) -> None:
-        """Refuse another user's file. Why: to SQLite it is one that cannot be opened, as if it were damaged."""
+        """Refuse another user's file, and a folder. Why: to SQLite they cannot be opened, as if they were damaged."""
+        if self.path.is_dir():
+            raise TargetRefused("A folder stands in the place of the database", where=str(self.path), safe=_SAFE,
+                                next_command="move that folder away, and type the command again")
         if self._exists() and not os.access(self.path, os.R_OK):
             raise TargetRefused("This user may not read the database", where=str(self.path), safe=_SAFE,
                                 next_command="the same command as the user who owns that file, or with its rights")

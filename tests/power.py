@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests import tracing
-from tests.sweep import Outcome, Scene, archived, clean, noted
+from tests.sweep import Outcome, Scene, archived, clean, new, noted, old_or_new
 from tests.tracing.disk import JOURNAL, NAMES, STRICT, Disk, Tree, lay
 
 
@@ -48,7 +48,7 @@ def kept(scene: Scene) -> None:
         disk.play(event)
     shutil.rmtree(scene.root)
     lay(disk.after_power_loss(STRICT), scene.root)
-    assert scene.state() == scene.after
+    new(scene)
     assert archived(scene.root) == fetched
 
 
@@ -60,12 +60,12 @@ def lost(scene: Scene, found: list[tuple[str, Tree]], *, finish: bool = True) ->
         shutil.rmtree(scene.root, ignore_errors=True)
         lay(tree, scene.root)
         with noted(told, "power lost", where):
-            assert scene.state() in (scene.before, scene.after), "readers see neither the old nor the new"
+            old_or_new(scene)
             kept = archived(scene.root)
             if finish:
                 again = scene.typed()
                 assert again.returncode == 0, f"the same command ends with {again.returncode}: {again.stderr}"
-                assert scene.state() == scene.after, "the content is not that of an undisturbed run"
+                new(scene)
                 assert kept <= archived(scene.root), "something fetched is lost"
                 clean(scene.root)
             told.recovered += 1

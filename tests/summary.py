@@ -28,10 +28,10 @@ def summed(told: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     rows: dict[str, dict[str, Any]] = {}
     for line in told:
         for name in (line["target"], "all"):
-            row = rows.setdefault(name, {"target": name, "boundaries": 0, "kills": 0, "recovered": 0, "divergences": 0,
-                                         "worst s lost": 0.0})
+            row = rows.setdefault(name, {"target": name, "boundaries": 0, "kills": 0, "missed": 0, "recovered": 0,
+                                         "divergences": 0, "worst s lost": 0.0})
             row["boundaries"] = line["boundaries"] if name != "all" else ""
-            for count in ("kills", "recovered", "divergences"):
-                row[count] += line[count]
+            for count in ("kills", "missed", "recovered", "divergences"):
+                row[count] += line.get(count, 0)
             row["worst s lost"] = max(row["worst s lost"], line["worst"])
     return [row for name, row in rows.items() if name != "all"] + ([rows["all"]] if rows else [])

@@ -36,7 +36,7 @@ SEED = 20_261_121
 # Columns of the results' files that tell which run made them, and when.
 PASSING = re.compile(rb'"[0-9-]{10}T[0-9:]{8}Z"|[0-9-]{10}T[0-9:]{8}Z|[0-9]{8}T[0-9]{6}Z[-a-z0-9]*')
 TAKES_ROOM = ("write", "mkdir", "truncate", "sync")
-ENDINGS = {".json": b"}\n", ".html": b"</html>\n"}
+ENDINGS = {".html": b"</html>\n"}  # of the others a whole line
 
 
 class Scene:
@@ -56,12 +56,12 @@ class Scene:
         if not self.model.exists():
             self.model.mkdir()
         self.reset()
-        self.before = self.state()
+        self.before, self.old = self.state(), self.opened()
         began = time.monotonic()
         self.quiet = self.traced(None)
         assert self.quiet.code == 0, self.quiet.err
         self.seconds = time.monotonic() - began
-        self.after = self.state()
+        self.after, self.new = self.state(), self.opened()
         assert self.before != self.after
         assert set(self.scripts) <= set(self.quiet.counts)
 
@@ -80,6 +80,10 @@ class Scene:
     def state(self) -> Any:
         """Return what readers see. Fails where that is not whole."""
         raise NotImplementedError
+
+    def opened(self) -> dict[str, bytes]:
+        """Return the files that people open; each is replaced by itself. Fails where one is not whole."""
+        return {}
 
     def reset(self) -> None:
         """Put everything back as it was before."""
@@ -162,6 +166,9 @@ class Sqlite(Scene):
         if not (self.root / "sqliteDB" / "World_Economies.db").exists():
             return None
         return content(self.root)
+
+    def opened(self) -> dict[str, bytes]:
+        return files(self.root)
 
 
 class SqliteFirst(Sqlite):
@@ -291,8 +298,9 @@ class Regions(Scene):
 class Outcome:
     """What came of the kills of one scene: one line of the table.
 
-    kills: that reached their boundary; recovered: after which the same command ended well; divergences: every
-    difference, in words; worst: the most seconds that a kill and its repetition took beyond the undisturbed run.
+    kills: that reached their boundary; missed: that did not, since runs differ; recovered: after which the same command
+    ended well; divergences: every difference, in words; worst: the most seconds that a kill and its repetition took
+    beyond the undisturbed run.
     """
 
     scene: str
@@ -307,7 +315,7 @@ class Outcome:
     def line(self) -> dict[str, Any]:
         """Return it as a line of the table."""
         return {"target": f"{self.scene}: {self.failure}", "boundaries": self.boundaries, "kills": self.kills,
-                "recovered": self.recovered,
+                "missed": self.missed, "recovered": self.recovered,
                 "divergences": len(self.divergences), "worst": round(self.worst, 1)}
 
 
@@ -321,9 +329,9 @@ def every(scene: Scene, *, whom: Iterable[str] = ("self",), halves: bool = True)
     return found
 
 
-def full(scene: Scene, *, sticky: bool = True) -> list[Strike]:
-    """Return a full disk at every boundary that takes room; sticky: it stays full."""
-    return [Strike(at["script"], at["number"], act="error", errno=errno.ENOSPC, sticky=sticky)
+def full(scene: Scene) -> list[Strike]:
+    """Return a full disk, which stays full, at every boundary that takes room."""
+    return [Strike(at["script"], at["number"], act="error", errno=errno.ENOSPC, sticky=True)
             for at in scene.quiet.events if at["script"] in scene.scripts
             and (at["kind"] in TAKES_ROOM or at.get("creates"))]
 
@@ -354,17 +362,33 @@ def swept(scene: Scene, strikes: Iterable[Strike]) -> Outcome:
                     assert struck.code == ExitCode.DISK_FULL, f"it ends with {struck.code}: {struck.err}"
                     assert "The disk is full" in struck.err and "next:" in struck.err, struck.err
                 assert half_written(scene.root) == [], "a full disk left something half-written"
-            assert scene.state() in (scene.before, scene.after), "readers see neither the old nor the new"
+            old_or_new(scene)
             kept = archived(scene.root)
             began = time.monotonic()
             again = scene.typed()
             told.worst = max(told.worst, lost + time.monotonic() - began - scene.seconds)
             assert again.returncode == 0, f"the same command ends with {again.returncode}: {again.stderr}"
-            assert scene.state() == scene.after, "the content is not that of an undisturbed run"
+            new(scene)
             assert kept <= archived(scene.root), "something fetched is lost"
             clean(scene.root)
             told.recovered += 1
     return told
+
+
+def old_or_new(scene: Scene) -> None:
+    """Assert that readers see what was before or what comes, of each file that is replaced by itself too."""
+    assert scene.state() in (scene.before, scene.after), "readers see neither the old nor the new"
+    seen = scene.opened()
+    for name in sorted({*seen, *scene.old, *scene.new}):
+        assert seen.get(name) in (scene.old.get(name), scene.new.get(name)), f"{name} is neither the old nor the new"
+
+
+def new(scene: Scene) -> None:
+    """Assert that readers see what an undisturbed run leaves."""
+    assert scene.state() == scene.after, "the content is not that of an undisturbed run"
+    seen = scene.opened()
+    other = sorted(name for name in {*seen, *scene.new} if seen.get(name) != scene.new.get(name))
+    assert not other, f"not what an undisturbed run leaves: {other}"
 
 
 @contextmanager

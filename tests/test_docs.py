@@ -356,9 +356,10 @@ def test_every_link_leads_somewhere(page: str) -> None:
 
 def test_each_line_of_the_promise_names_tests_that_are_there() -> None:
     shown, file = 0, ""
-    for named in re.findall(r"`((?:tests/test_[a-z_0-9]+\.py)?(?:::test_[a-z_0-9]+)?)`", read("docs/reliability.md")):
+    for named in re.findall(r"`((?:tests/test_[a-z_0-9]+\.py)?(?:::test_[a-z_0-9]+)?)`", prose("docs/reliability.md")):
         path, _, test = named.partition("::")
         file = path or file
+        assert (PROJECT / file).is_file(), named
         assert not test or f"def {test}(" in read(file), named
         shown += 1
     assert shown > 30

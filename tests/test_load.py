@@ -15,7 +15,7 @@ import pytest
 
 from targets.sqlite import Target
 from tests.in_process import walk
-from tests.project import run, sql
+from tests.project import PROJECT, run, sql
 from tests.server import Answer, Server
 from tests.weo_sample import figures, sdmx
 from utils import Workspace
@@ -72,6 +72,31 @@ def test_loading_again_adds_nothing(workspace: Path) -> None:
     done = run("load.py", workspace=workspace)
     assert (done.returncode, "skipped" in done.stderr) == (0, True)
     assert content(workspace) == before
+
+
+def test_a_limit_of_the_size_of_files_is_no_damage(workspace: Path) -> None:
+    next((workspace / "results/runs").glob("*/load.json")).unlink()
+    before = (workspace / "sqliteDB/World_Economies.db").read_bytes()
+    line = f"ulimit -f 16; exec '{sys.executable}' '{PROJECT / 'load.py'}' --workspace '{workspace}'"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, encoding="utf-8", check=False, timeout=60)
+    assert done.returncode == 8, done.stderr
+    assert "World_Economies.db cannot be written further (disk I/O error): a quota or a limit" in done.stderr
+    assert "--rebuild" not in done.stderr
+    assert [path.read_bytes() for path in (workspace / "sqliteDB").iterdir()] == [before]
+
+
+@pytest.mark.parametrize("more", [(), pytest.param(("--rebuild",), marks=pytest.mark.full)])
+def test_a_folder_in_the_place_of_the_database_is_named(more: tuple[str, ...], workspace: Path) -> None:
+    path = workspace / "sqliteDB/World_Economies.db"
+    path.unlink()
+    path.mkdir()
+    done = run("load.py", *more, workspace=workspace)
+    assert done.returncode == 6, done.stderr
+    assert "A folder stands in the place of the database" in done.stderr
+    assert "next:  move that folder away, and type the command again" in done.stderr
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+    path.rmdir()
+    assert run("load.py", *more, workspace=workspace).returncode == 0
 
 
 def own_tables(workspace: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -57,6 +58,19 @@ def test_a_full_disk_leaves_the_one_before(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(DiskFull, match=r"The disk is full while writing file\.json") as caught:
         write_json(path, {"a": 2})
     assert caught.value.where == str(path)
+    assert json.loads(path.read_text(encoding="utf-8")) == {"a": 1} and names(tmp_path) == ["file.json"]
+
+
+def test_a_file_of_the_largest_size_leaves_the_one_before(tmp_path: Path) -> None:
+    path = tmp_path / "file.json"
+    write_json(path, {"a": 1})
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        with pytest.raises(DiskFull, match=r"A limit of the size of files \(ulimit -f\) is reached while writing file"):
+            write_json(path, {"a": "x" * 5000})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert json.loads(path.read_text(encoding="utf-8")) == {"a": 1} and names(tmp_path) == ["file.json"]
 
 

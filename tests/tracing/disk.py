@@ -41,6 +41,7 @@ class Disk:
     def __init__(self, root: Path) -> None:
         self.top = Folder()
         self._journal: list[tuple[Folder, dict[str, File | Folder]]] = []  # names of a folder after each change
+        self._lasting = 0  # of the journal: what came before a change that was synced lasts with it
         for path in sorted(root.rglob("*")):
             new = Folder() if path.is_dir() else File(bytearray(path.read_bytes()), path.read_bytes())
             folder = self._folder(path.relative_to(root).parent.as_posix())
@@ -58,7 +59,7 @@ class Disk:
         kept = self._kept_names(dice) if how == JOURNAL else {}
 
         def walk(folder: Folder, before: str) -> None:
-            names = {STRICT: folder.synced, NAMES: folder.seen}.get(how) or kept.get(id(folder), folder.synced)
+            names = folder.seen if how == NAMES else kept.get(id(folder), folder.synced)
             for name, each in names.items():
                 if isinstance(each, Folder):
                     found[before + name] = None
@@ -71,8 +72,8 @@ class Disk:
 
     def _kept_names(self, dice: random.Random) -> dict[int, dict[str, File | Folder]]:
         """Return the names of each folder that changed, after a part of the changes since the last that was synced."""
-        last = max((at for at, (folder, names) in enumerate(self._journal, 1) if folder.synced == names), default=0)
-        return {id(folder): names for folder, names in self._journal[:dice.randint(last, len(self._journal))]}
+        upto = dice.randint(self._lasting, len(self._journal))
+        return {id(folder): names for folder, names in self._journal[:upto]}
 
     # --- calls ------------------------------------------------------------------------------------------------------
 
@@ -123,6 +124,8 @@ class Disk:
             each.synced = bytes(each.seen)
         else:
             each.synced = dict(each.seen)
+            mine = (at for at, (folder, _) in enumerate(self._journal, 1) if folder is each)
+            self._lasting = max(self._lasting, *mine, 0)
 
     def _rename(self, event: dict[str, Any]) -> None:
         (here, name), (there, new) = self._place(event["path"]), self._place(event["to"])
