@@ -25,6 +25,7 @@ WIDEST, MOST_ROWS = 16_384, 1_048_576  # cells of a row and rows of a sheet, as 
 MOST_OTHERS = 1 << 18  # elements of a row, or between rows, that are no cells
 LONGEST_CELL = 1 << 20  # bytes; Excel's have 32,767 characters
 _BLOCK = 1 << 16
+_CHAIN = "xl/calcChain.xml"  # every cell with a formula, in the order in which Excel reckons; it has no rows
 _LARGE = ("xl/worksheets/", "xl/sharedStrings")
 
 # What openpyxl raises on damaged or hostile workbooks, by its own code and its XML and zip readers; none is ours.
@@ -77,28 +78,37 @@ def _refuse_bomb(stream: io.BufferedIOBase, name: str) -> None:
             raise SourceNonsense(f"{name} would unpack to {total:,} bytes, more than the {MOST_BYTES:,} allowed",
                                  where=name, safe="nothing was unpacked")
         for each in members:
-            if each.file_size > MOST_OF_OTHERS and not each.filename.startswith(_LARGE):
+            if (each.file_size > MOST_OF_OTHERS and not each.filename.startswith(_LARGE)
+                    and not _is_picture(archive, each)):
                 raise SourceNonsense(f"{name} has a part {each.filename[:80]!r} of {each.file_size:,} bytes, more than "
                                      f"the {MOST_OF_OTHERS:,} allowed", where=name, safe="nothing was unpacked")
             with archive.open(each) as part:
-                if fault := _look(part):
+                if fault := _look(part, MOST_OTHERS if each.filename == _CHAIN else WIDEST):
                     raise SourceNonsense(f"{name} {fault}, which no real workbook does", where=name,
                                          safe="nothing was changed")
     stream.seek(0)
+
+
+def _is_picture(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
+    """Tell whether a part is a picture, of which nothing makes a tree, whatever refers to it."""
+    if not member.filename.startswith("xl/media/"):
+        return False
+    with archive.open(member) as part:
+        return part.read(8).startswith((b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF"))
 
 
 class _Refused(Exception):
     """Ends a look with what no real workbook does."""
 
 
-def _look(part: IO[bytes]) -> str:
+def _look(part: IO[bytes], widest: int) -> str:
     """Return what is wrong with a part, "" for nothing, and for what is no XML: openpyxl says that better.
 
     Before openpyxl reads it, which gathers whole rows, texts and entities in memory.
     """
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = _refuse_entities
-    counted = _Counted()
+    counted = _Counted(widest)
     parser.StartElementHandler = counted.start
     parser.ordered_attributes = True
     since, before = 0, 0
@@ -123,7 +133,8 @@ def _refuse_entities(*_: object) -> None:
 class _Counted:
     """Counts the elements of a sheet; called for each, a million times for the IMF's database."""
 
-    def __init__(self) -> None:
+    def __init__(self, widest: int) -> None:
+        self._widest = widest
         self.elements = self._cells = self._wide = self._others = 0
 
     def start(self, tag: str, attributes: list[str]) -> None:
@@ -135,8 +146,8 @@ class _Counted:
         if word == "c":
             self._cells += 1
             self._wide += 1
-            if self._wide > WIDEST:
-                raise _Refused(f"has more than {WIDEST:,} cells in a row")
+            if self._wide > self._widest:
+                raise _Refused(f"has more than {self._widest:,} cells in a row")
         elif word == "row":
             self._wide = self._others = 0
             number = dict(zip(attributes[::2], attributes[1::2], strict=True)).get("r", "")

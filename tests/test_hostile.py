@@ -150,6 +150,22 @@ def test_zip_bombs_are_refused(member: str, begin: bytes, middle: bytes, size: i
     assert told("weo", path).startswith(f"refused: WEO.xlsx {words}")
 
 
+@pytest.mark.parametrize(("member", "content"), [
+    ("xl/calcChain.xml", b"<calcChain>" + b'<c r="A1"/>' * 16_385 + b"</calcChain>"),
+    ("xl/media/image1.png", b"\x89PNG\r\n\x1a\n" + bytes(9 * MIB)),
+], ids=["formulas", "a picture"])
+def test_a_workbook_with_many_formulas_or_a_large_picture_is_read(member: str, content: bytes, tmp_path: Path) -> None:
+    batch, = weo_files.batches(workbook_with(tmp_path, member, [content]))
+    assert sum(1 for _ in batch.rows) > 0
+
+
+@pytest.mark.parametrize(("member", "content"), [
+    ("xl/calcChain.xml", b"<c/>" * 262_145), ("xl/media/image1.png", b"<a>" + bytes(9 * MIB))])
+def test_what_only_calls_itself_formulas_or_a_picture_is_refused(member: str, content: bytes, tmp_path: Path) -> None:
+    with pytest.raises(SourceNonsense, match=r"262,144 cells in a row|has a part 'xl/media/image1.png' of"):
+        weo_files.batches(workbook_with(tmp_path, member, [b"<calcChain>" + content]))
+
+
 @pytest.mark.parametrize("number", ["2000000000", "1048577"])
 def test_a_row_at_the_end_of_the_world_does_not_bring_those_before_it(number: str, tmp_path: Path) -> None:
     path = workbook_with(tmp_path, "xl/worksheets/sheet1.xml",
