@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import groupby
 from typing import Any
 
 from tabulate import tabulate
@@ -15,8 +16,9 @@ def lines(reports: Iterable[Any]) -> list[str]:
     found: list[str] = []
     for target in (told for name, told in kept if name == "boundaries"):
         counts = dict(target)
-        found += [f"write boundaries of {counts.pop('target')}: {sum(counts.values())}",
-                  "  " + ", ".join(f"{kind} {count}" for kind, count in counts.items())]
+        found.append(f"write boundaries of {counts.pop('target')}: {sum(counts.values())}")
+        for script, kinds in groupby(counts.items(), lambda each: each[0].partition(": ")[0]):
+            found.append(f"  {script}: " + ", ".join(f"{kind.partition(': ')[2]} {count}" for kind, count in kinds))
     rows = summed(told for name, told in kept if name == "sweep")
     if rows:
         found += tabulate(rows, headers="keys", floatfmt=".1f").splitlines()
