@@ -38,8 +38,10 @@ class Watched:
             if wire is not None:
                 before = wire.gettimeout()
                 wire.settimeout(0)
-                self.more = bool(self._stream.peek(1))
-                wire.settimeout(before)
+                try:
+                    self.more = bool(self._stream.peek(1).strip(b"\r\n"))  # old servers end with an empty line
+                finally:
+                    wire.settimeout(before)
         except (OSError, ValueError):
             self.more = False
         self._stream.close()

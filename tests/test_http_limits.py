@@ -168,6 +168,11 @@ def test_more_than_was_announced_is_no_answer(size: int, server: Server, http: H
                           "missing")
 
 
+def test_an_empty_line_after_the_answer_is_no_part_of_it(server: Server, http: Http) -> None:
+    server.routes["/"] = by_hand(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n", b"a,b\n\r\n")
+    assert http.get(server.url + "/", kind="data", expect="csv").body == b"a,b\n"
+
+
 def test_as_large_as_allowed_is_taken(server: Server) -> None:
     server.routes["/"] = Answer(gzip.compress(b"x" * 1000), headers={"Content-Encoding": "gzip"})
     with Http(max_bytes=1000) as http:
