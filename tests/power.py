@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests import tracing
-from tests.sweep import Outcome, Scene, archived, clean, new, noted, old_or_new
+from tests.sweep import Outcome, Scene, archived, new, noted, old_or_new, repeated
 from tests.tracing.disk import JOURNAL, NAMES, STRICT, Disk, Tree, lay
 
 
@@ -61,12 +61,8 @@ def lost(scene: Scene, found: list[tuple[str, Tree]], *, finish: bool = True) ->
         lay(tree, scene.root)
         with noted(told, "power lost", where):
             old_or_new(scene)
-            kept = archived(scene.root)
+            archived(scene.root)
             if finish:
-                again = scene.typed()
-                assert again.returncode == 0, f"the same command ends with {again.returncode}: {again.stderr}"
-                new(scene)
-                assert kept <= archived(scene.root), "something fetched is lost"
-                clean(scene.root)
+                repeated(scene)
             told.recovered += 1
     return told

@@ -363,16 +363,22 @@ def swept(scene: Scene, strikes: Iterable[Strike]) -> Outcome:
                     assert "The disk is full" in struck.err and "next:" in struck.err, struck.err
                 assert half_written(scene.root) == [], "a full disk left something half-written"
             old_or_new(scene)
-            kept = archived(scene.root)
-            began = time.monotonic()
-            again = scene.typed()
-            told.worst = max(told.worst, lost + time.monotonic() - began - scene.seconds)
-            assert again.returncode == 0, f"the same command ends with {again.returncode}: {again.stderr}"
-            new(scene)
-            assert kept <= archived(scene.root), "something fetched is lost"
-            clean(scene.root)
+            told.worst = max(told.worst, lost + repeated(scene) - scene.seconds)
             told.recovered += 1
     return told
+
+
+def repeated(scene: Scene) -> float:
+    """Type the command again, assert that all is as after an undisturbed run, and return the seconds it took."""
+    kept = archived(scene.root)
+    began = time.monotonic()
+    again = scene.typed()
+    seconds = time.monotonic() - began
+    assert again.returncode == 0, f"the same command ends with {again.returncode}: {again.stderr}"
+    new(scene)
+    assert kept <= archived(scene.root), "something fetched is lost"
+    clean(scene.root)
+    return seconds
 
 
 def old_or_new(scene: Scene) -> None:
