@@ -88,6 +88,21 @@ def lasting(workspace: Path) -> dict[str, list[tuple[Any, ...]]]:
     return {name: rows for name, rows in content(workspace).items() if name != "etl_load"}
 
 
+def removed(workspace: Workspace, keep: int) -> Removed:
+    told = Removed()
+    retention.remove(workspace, keep, told)
+    return told
+
+
+def runs(workspace: Workspace) -> list[int]:
+    """Return the numbers of the runs that there are, oldest first."""
+    return [int(run_id[6:8]) for run_id in reversed(checkpoints.run_ids(workspace))]
+
+
+def entries(workspace: Workspace) -> set[str]:
+    return set(Archive(workspace.archive).ids())
+
+
 if __name__ == "__main__":
     with lock.hold(Workspace(Path(sys.argv[-2]))):
         try:
