@@ -12,7 +12,7 @@ import json
 import sys
 from argparse import RawDescriptionHelpFormatter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -30,7 +30,7 @@ from rules.cleaning import half_up
 from rules.indicators import MAIN
 from rules.records import Quarantined
 from targets import BaseTarget, Batch, Counts, Picture, open_targets
-from targets._losses import GATE, editions, refuse_losses
+from targets._losses import editions, refuse_losses
 from utils import Parser, Workspace, add_common_options, utc_now
 
 SQLITE = "sqlite"  # of --target, where none is named
@@ -156,17 +156,18 @@ def publish(stage: Stage, target: BaseTarget, before: Manifest, origin: Manifest
         arrivals = batches_of(stage.workspace, before, origin, accept)
         count = len({batch.batch_id for batch in (*arrivals, *kept)})
         started(stage, f"publishing {count} batch(es) in {target.shown}")
-        restored = [target.publish(batches) for batches in in_groups(kept)]  # judged when they came
+        restored = [(batches, target.publish(batches)) for batches in in_groups(kept)]
+        aside = [] if rebuild else judge_kept(stage, restored, accept, target.where)  # they are alone: judged before
         if rebuild and not asked and checkpoints.refused(stage.workspace, before.run_id):
             arrivals = []  # no rebuild takes in what a gate refused, nor fails because of it
         outcomes = [target.publish(batches) for batches in in_groups(arrivals)]
-        quarantine = judge(stage, outcomes, accept, target.where)
-        if GATE not in asked:
+        quarantine = [*aside, *judge(stage, outcomes, accept, target.where)]
+        if gates.SHRINK not in asked:
             refuse_losses(target, held)
         note = show(stage, target, before, origin, accept)
     left = [batch for batch in kept if batch.run_id != before.run_id]  # this run's are there twice
     return Published(target.shown, target.history, [*arrivals, *left], bool(arrivals), quarantine,
-                     [*restored, *outcomes], note)
+                     [*(counts for _, counts in restored), *outcomes], note)
 
 
 def large_table(stage: Stage, meter: Meter, before: Manifest, origin: Manifest) -> ExitCode:
@@ -260,6 +261,26 @@ def judge(stage: Stage, outcomes: Sequence[Counts], accept: Sequence[str], where
     return [part for counts in outcomes for part in quarantined(stage.workspace, counts)]
 
 
+def judge_kept(stage: Stage, restored: Sequence[tuple[Sequence[Batch], Counts]], accept: Sequence[str],
+               where: str) -> list[Part]:
+    """Judge what former runs said against another's word that a target holds; returns the parts of quarantined figures.
+
+    What they lost was judged as they came, and what was let through then is let through again. Raises GateError, not
+    Refused: the current run is not to blame.
+    """
+    known, new = list[Counts](), list[Counts]()
+    for batches, counts in restored:
+        homes = {counts.moved.get(b.vintage.key, b.vintage.key) for b in batches if gates.CONFLICT in b.accepted}
+        for into, wanted in (known, True), (new, False):
+            into.append(replace(counts, losses=[], conflicts=[
+                each for each in counts.conflicts if (each.vintage in homes) is wanted]))
+    try:
+        return judge(stage, known, [*accept, gates.CONFLICT], where) + judge(stage, new, accept, where)
+    except Refused as error:
+        raise GateError(f"In runs loaded elsewhere before: {error.what}", where=where, safe=error.safe,
+                        next_command=error.next_command) from error
+
+
 def refused_by(refused: Sequence[tuple[str, str]], where: str, outcomes: Sequence[Counts]) -> Refused:
     """Return the error for gates, each with its sentence, that are not accepted."""
     return Refused("; ".join(f"[{gate}] {text}" for gate, text in refused[:8]), where=where,
@@ -272,7 +293,7 @@ def advice(refused: Sequence[tuple[str, str]], outcomes: Sequence[Counts]) -> st
     names = list(dict.fromkeys(gate for gate, _ in refused))
     command = "python load.py " + " ".join(f"--accept {name}" for name in names)
     labels = [counts.known[counts.conflicts[0].vintage].label for counts in outcomes if counts.conflicts]
-    if "conflict" in names:
+    if gates.CONFLICT in names:
         return (f"{command}   # keeps what is held, or the word of {', '.join(CHANNELS)}, in this order; "
                 f"a later printing is loaded as --vintage {labels[0]}+YYYY-MM-DD")
     return f"{command}   # only if you know better"

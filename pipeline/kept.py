@@ -43,15 +43,18 @@ def lacking(stage: Stage, target: BaseTarget, elsewhere: Collection[str], curren
     elsewhere: of committed(). current: the transform of the current run, whose batches are left to be judged against
     what this target holds, which may be another's word; but not in a rebuild that finds them loaded.
     """
-    runs = {row["run_id"] for row in target.query("loaded_runs", {})}
+    held: dict[str, set[str]] = {}
+    for row in target.query("run_batches", {}):
+        held.setdefault(row["run_id"], set()).add(row["batch_id"])
     found: list[Batch] = []
-    for run_id in sorted(set(checkpoints.run_ids(stage.workspace)) - runs):  # a run came as a whole or not at all
+    for run_id in sorted(checkpoints.run_ids(stage.workspace)):
         try:
             after = checkpoints.read_manifest(stage.workspace, run_id, "transform")
             origin = checkpoints.read_manifest(stage.workspace, run_id, "extract")
             own = checkpoints.read_manifest(stage.workspace, run_id, "load")
         except CheckpointError as error:
-            stage.report.warn(f"run {run_id} is left out: {error.what}")
+            if run_id not in held:  # else it came before it was damaged
+                stage.report.warn(f"run {run_id} is left out: {error.what}")
             continue
         if after is None or origin is None or after.is_large or checkpoints.refused(stage.workspace, run_id):
             continue
@@ -60,7 +63,8 @@ def lacking(stage: Stage, target: BaseTarget, elsewhere: Collection[str], curren
             continue
         loaded = is_loaded(own, after) if mine else own is not None
         found += [batch for batch in batches_of(stage.workspace, after, origin, accepted(own))
-                  if (loaded or batch.batch_id in elsewhere) and _whole(stage, after, batch)]
+                  if batch.batch_id not in held.get(run_id, ()) and (loaded or batch.batch_id in elsewhere)
+                  and _whole(stage, after, batch)]
     return found
 
 

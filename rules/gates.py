@@ -58,7 +58,7 @@ LIMITS: Mapping[str, Limits] = {
 USERS_OWN = Limits(share=Decimal(1), world_stops=False)  # a table of ten countries is a table
 
 OF_FIGURES = ("economies", "majors", "unmatched", "world", "share", "jump")  # judged by transform, on one vintage
-OF_HISTORY = ("conflict", "shrink")  # judged by load, against what is held
+CONFLICT, SHRINK = OF_HISTORY = ("conflict", "shrink")  # judged by load, against what is held
 NAMES = OF_FIGURES + OF_HISTORY
 SUMMED = ("NGDPD", "LP")  # the World's figure is the sum of the economies'; of a rate or a ratio it is not
 NEIGHBOURS = 10  # years: figures of one economy further apart than these say nothing of each other
@@ -200,7 +200,7 @@ def judge_conflicts(conflicts: Sequence[Conflict], told: Callable[[str], str]) -
              f"{_figure(c.left)} by {c.left_by}" for c in conflicts[:5]]
     more = f" and {len(conflicts) - 5:,} more" if len(conflicts) > 5 else ""
     text = f"{len(conflicts):,} figure(s) of one vintage contradict what is held: {'; '.join(first)}{more}"
-    return [Finding("conflict", text, True)]
+    return [Finding(CONFLICT, text, True)]
 
 
 def judge_losses(losses: Sequence[Loss], dataset: str, told: Callable[[str], str]) -> list[Finding]:
@@ -213,7 +213,7 @@ def judge_losses(losses: Sequence[Loss], dataset: str, told: Callable[[str], str
         gone = f"{len(loss.gone)} of {loss.economies} economies ({_some(loss.gone)}) and " if loss.gone else ""
         text = (f"{told(loss.later)} lacks {gone}{loss.figures_lost:,} of {loss.figures:,} figures of "
                 f"{loss.indicator[:SHOWN]} that {told(loss.earlier)} has: {_lost(loss)}")
-        found.append(Finding("shrink", text, fatal))
+        found.append(Finding(SHRINK, text, fatal))
     return sorted(found, key=lambda finding: not finding.fatal)
 
 
@@ -228,7 +228,7 @@ def judge_list(dataset: str, held: Sequence[str], shown: Collection[str], told: 
     limits = LIMITS[dataset]
     fatal = any(iso3 in limits.majors for iso3 in gone) or len(gone) > limits.gone * len(held)
     text = f"{told} lacks {len(gone)} of {len(held)} economies of the picture that is held: {_some(gone)}"
-    return [Finding("shrink", text, fatal)]
+    return [Finding(SHRINK, text, fatal)]
 
 
 def _figure(figure: tuple[str, str, str] | None) -> str:

@@ -131,7 +131,7 @@ class Measures:
 class BaseTarget(ABC):
     """What every target is; used as a context manager, and everything done inside becomes visible at its end.
 
-    answers: True where its state can be asked (query() knows "picture_vintage", "loaded", "loaded_runs"), and report
+    answers: True where its state can be asked (query() knows "picture_vintage", "loaded"), and report
     can read it. history: True where it keeps vintages, and query() knows all queries of the project; without, it has
     one picture, and publish() only counts. addressed: "" where it takes no address, else an example of one; then its
     __init__ has `url` too. needed: whether it must have one. shown: what was typed, without a password.

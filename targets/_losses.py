@@ -10,9 +10,9 @@ from collections.abc import Collection
 from history.model import Vintage
 from pipeline.errors import GateError
 from pipeline.staging import described
+from rules.gates import SHRINK
 from targets import BaseTarget
 
-GATE = "shrink"
 _MOST = 10  # editions that are named
 
 
@@ -27,7 +27,8 @@ def refuse_losses(target: BaseTarget, held: Collection[Vintage]) -> None:
     lost = [each for each in held if (each.dataset, each.label, each.updated) not in there]
     if lost:
         named = ", ".join(map(described, lost[:_MOST])) + (f" and {len(lost) - _MOST} more" if lost[_MOST:] else "")
-        raise GateError(f"[{GATE}] The rebuild would lose {len(lost)} of {len(held)} editions, whose clean records are "
-                        f"not kept in this workspace: {named}", where=target.where, safe="the database is as it was",
-                        next_command=f"python load.py --rebuild --accept {GATE}   # only if they are to go; else fetch "
-                        "them again first, or rebuild from the workspace that has them")
+        raise GateError(f"[{SHRINK}] The rebuild would lose {len(lost)} of {len(held)} editions, whose clean records "
+                        f"are not kept in this workspace: {named}", where=target.where,
+                        safe="the database is as it was",
+                        next_command=f"python load.py --rebuild --accept {SHRINK}   # only if they are to go; else "
+                        "fetch them again first, or rebuild from the workspace that has them")

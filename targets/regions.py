@@ -142,12 +142,10 @@ class Target(BaseTarget):
 
         Raises CheckpointError, TargetRefused where a database is missing, not ours or of another schema.
         """
-        if name not in ("picture_vintage", "loaded", "loaded_runs") or not self.place.exists():
+        if name not in ("picture_vintage", "loaded") or not self.place.exists():
             return []
         told = self.pictures()
-        rows, runs = sum(each["rows"] for each in told), list(dict.fromkeys(each["run_id"] for each in told))
-        if name == "loaded_runs":
-            return [{"run_id": run_id} for run_id in runs]
+        rows, runs = sum(each["rows"] for each in told), dict.fromkeys(each["run_id"] for each in told)
         if name == "loaded":
             return [{"batches": 1, "figures": rows}]
         return [{name: value for name, value in told[0].items() if name not in ("region", "rows")}

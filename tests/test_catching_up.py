@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import checkpoints
 from tests.in_process import walk
 from tests.project import run, sql
 
@@ -71,3 +72,27 @@ def test_what_one_target_refuses_stays_among_what_another_holds(tmp_path: Path) 
     done = run("load.py", "--rebuild", workspace=own)
     assert done.returncode == 0, done.stderr
     assert sql(own, VINTAGES) == [*held, ("2025-02-01  2025-02-01", 2)]
+
+
+def test_what_former_runs_said_is_judged_against_what_another_workspace_put_there(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other, own = tmp_path / "other", tmp_path / "own"
+    other.mkdir()
+    own.mkdir()
+    lake = f"parquet:{tmp_path / 'lake'}"
+    with monkeypatch.context() as same_second:  # a run of the same name says nothing of what came with it
+        same_second.setattr(checkpoints, "stamp_after", lambda _newest: "20250301T000000Z")
+        assert load(other, lake, "2025-01-01", 200)[0] == load(own, "sqlite", "2025-01-01", 100)[0] == 0
+    before = in_lake(tmp_path)
+    assert load(own, "sqlite", "2025-02-01", 101)[0] == 0
+    done = run("load.py", "--target", lake, workspace=own)  # of both runs the newer one contradicts nothing
+    assert (done.returncode, "2025-01-01 NGDPD KEN 2024 is 200 by table and 100 by table" in done.stderr) == (3, True)
+    assert in_lake(tmp_path) == before
+    done = run("load.py", "--rebuild", workspace=own)  # it is no fault of the current run, nor of its own database
+    assert done.returncode == 0 and len(sql(own, VINTAGES)) == 2, done.stderr
+    done = run("load.py", "--target", lake, "--accept", "conflict", workspace=own)
+    assert (done.returncode, "accepted by --accept conflict" in done.stderr) == (0, True), done.stderr
+    assert [key[:10] for key, _ in in_lake(tmp_path)] == ["2025-01-01", "2025-02-01"]
+    assert run("load.py", "--target", lake, "--rebuild", workspace=own).returncode == 0  # of its own word only
+    aside, = (own / "results/quarantine/table-own/2025-01-01").glob("load*.csv")
+    assert ",100,table says so of NGDPD KEN 2024; 200 by table is kept" in aside.read_text()
