@@ -89,5 +89,8 @@ def answer_of(url: str, http: Http, parameters: Mapping[str, str]) -> RawDocumen
 
 
 def _name_of(url: str) -> str:
-    """Return what a document is called that came from an address."""
-    return PurePosixPath(urlsplit(url).path).name or "answer"
+    """Return what a document is called that came from an address; whoever asks it says what is wrong with one."""
+    try:
+        return PurePosixPath(urlsplit(url).path).name or "answer"
+    except ValueError:
+        return "answer"

@@ -61,7 +61,10 @@ class Place:
 
 def place_of(url: str) -> Place:
     """Read an address. Raises UsageError."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        _wrong(url, "The host of the warehouse cannot be read")
     told = dict(parse_qsl(parts.query, keep_blank_values=True))
     if more := sorted(set(told) - set(_NAMES)):
         _wrong(url, f"The address of the warehouse has no parameter {more[0]!r}; there are {', '.join(_NAMES)}")

@@ -50,7 +50,7 @@ class Failure(Exception):
 
 
 class Warehouse:
-    """A database behind a proxy. sent: every statement, in order.
+    """A database behind a proxy. sent: every statement, in order. password: of its user.
 
     cut: (how a statement begins, "before" or "after" it runs), to cut the connection there, once. spoil: what
     becomes of the rows of a COPY. seen: asked before each statement.
@@ -59,7 +59,7 @@ class Warehouse:
     def __init__(self, server: Server, store: ObjectStore, name: str) -> None:
         import psycopg
 
-        self.name, self._store = name, store
+        self.name, self._store, self.password = name, store, PASSWORD
         self.direct = server.create(name)
         with psycopg.connect(self.direct, autocommit=True) as connection:
             connection.execute("CREATE SCHEMA emulated")
@@ -75,11 +75,12 @@ class Warehouse:
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def url(self, *, user: str = USER, password: str = PASSWORD, stage: str = STAGE, role: str = ROLE,
+    def url(self, *, user: str = USER, password: str = "", stage: str = STAGE, role: str = ROLE,
             schema: str = "world_economies") -> str:
         """Return the address of the warehouse."""
-        return (f"redshift://{user}:{quote(password)}@127.0.0.1:{self.port}/{self.name}?schema={schema}&stage={stage}"
-                f"&iam_role={role}&sslmode=disable")
+        login = f"{user}:{quote(password or self.password, safe='')}"
+        return (f"redshift://{login}@127.0.0.1:{self.port}/{self.name}?schema={schema}&stage={stage}&iam_role={role}"
+                "&sslmode=disable")
 
     def rows(self, text: str, schema: str = "world_economies") -> list[tuple[Any, ...]]:
         """Ask the database behind it; nothing for what has no rows."""
@@ -159,7 +160,7 @@ class _Conversation:
         assert told[b"client_protocol_version"] == b"2" and b"driver_version" in told  # it is Redshift's own driver
         self.client.sendall(_packed(b"R", struct.pack("!I", 5) + b"salt"))
         answer = _message(self.client)[1].rstrip(b"\0")
-        inner = hashlib.md5(PASSWORD.encode() + USER.encode()).hexdigest().encode()
+        inner = hashlib.md5(self.warehouse.password.encode() + USER.encode()).hexdigest().encode()
         if told[b"user"] != USER.encode() or answer != b"md5" + hashlib.md5(inner + b"salt").hexdigest().encode():
             self._refuse("28000", f'password authentication failed for user "{told[b"user"].decode()}"')
         if told[b"database"] != self.warehouse.name.encode():

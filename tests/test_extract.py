@@ -187,6 +187,8 @@ def test_a_named_source_never_falls_back(server: Server, tmp_path: Path) -> None
     (["--source", "auto", "--url", "http://127.0.0.1:9/x"], "--url needs a --source"),
     (["--source", "imf", "--url", "ftp://127.0.0.1/x"], "begins with http:// or https://"),
     (["--source", "imf", "--url", "http://me:secret@127.0.0.1:9/x"], "password on the command line"),
+    (["--source", "imf", "--url", "http://[bad/"], "is no address that can be asked"),
+    (["--source", "table", "--url", "http://[bad/x.csv", "--unit", "billion"], "is no address that can be asked"),
     (["--source", "weo"], "--input"),
     (["--source", "imf", "--input", "x.csv"], "--source imf has no use for --input"),
     (["--source", "bundled", "--url", "http://127.0.0.1:9/"], "--source bundled has no use for --url"),

@@ -51,9 +51,11 @@ def test_what_could_be_something_else_in_sql_is_refused(change: str, said: str) 
         place_of(f"redshift://me@wh.example.org/dev?{change}")
 
 
-def test_a_port_that_is_none() -> None:
-    with pytest.raises(UsageError, match="port"):
-        place_of("redshift://me@wh.example.org:many/dev")
+@pytest.mark.parametrize(("url", "said"), [
+    ("redshift://me@wh.example.org:many/dev", "port"), ("redshift://me@[wh.example.org/dev", "host")])
+def test_a_place_that_is_none(url: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        place_of(url)
 
 
 def test_a_tunnel_may_go_without_encryption() -> None:
