@@ -11,7 +11,7 @@ import gc
 import json
 import sys
 from argparse import RawDescriptionHelpFormatter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
@@ -22,7 +22,7 @@ from pipeline import checkpoints, drift, options, plan, staging
 from pipeline.checkpoints import Manifest, Meter, Part
 from pipeline.countries import load_identity
 from pipeline.errors import CheckpointError, ExitCode, GateError, WorldEconomiesError
-from pipeline.kept import accepted, batches_of, committed, is_loaded, lacking
+from pipeline.kept import Held, accepted, batches_of, committed, is_loaded, lacking
 from pipeline.parts import write_parts
 from pipeline.stage import Stage, finished, run_stage, started
 from rules import gates
@@ -140,11 +140,10 @@ class Published:
 
 
 def publish(stage: Stage, target: BaseTarget, before: Manifest, origin: Manifest, accept: Sequence[str],
-            asked: Sequence[str], check: drift.Check, elsewhere: Collection[str]) -> Published:
+            asked: Sequence[str], check: drift.Check, elsewhere: Held) -> Published:
     """Publish a run's batches, and those of former runs that it lacks, in one target, in one transaction.
 
-    asked: gates named by this command. check: of its columns, now that it is of this schema. elsewhere: batches that
-    targets held before.
+    asked: gates named by this command. check: of its columns, now that it is of this schema. elsewhere: of committed().
     """
     rebuild = stage.options.rebuild
     known = rebuild and target.answers and not target.fault()  # of one that is damaged nothing is

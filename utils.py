@@ -163,12 +163,6 @@ def full_disk(error: BaseException, path: Path | None = None) -> DiskFull | None
                     safe="nothing half-written is left; earlier results are as they were")
 
 
-def cut_short(error: BaseException, path: Path, safe: str) -> DiskFull:
-    """Return what SQLite's "disk I/O error" while it writes says: it tells no more of a quota or a limit than this."""
-    return DiskFull(f"{path.name} cannot be written further ({error}): a quota or a limit of the size of files "
-                    "(ulimit -f) is reached, or the disk fails", where=str(path), safe=safe)
-
-
 @contextlib.contextmanager
 def disk_full_named(path: Path) -> Iterator[None]:
     """Turn a full disk while writing `path` into DiskFull."""

@@ -7,7 +7,8 @@ that came into one of two targets, left no manifest.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
 from typing import TYPE_CHECKING
@@ -23,29 +24,35 @@ from utils import Workspace
 if TYPE_CHECKING:
     from pipeline.stage import Stage
 
+Held = Mapping[tuple[str, str], Sequence[str]]  # run and batch -> gates let through with it
 
-def committed(targets: Sequence[BaseTarget], *, rebuild: bool) -> set[str]:
-    """Return the batches that any of the targets holds before the first is written; one that cannot tell holds none.
+
+def committed(targets: Sequence[BaseTarget], *, rebuild: bool) -> Held:
+    """Return what any of the targets holds before the first is written; one that cannot tell holds nothing.
 
     A single target is asked only before it is made again: it lacks nothing that it holds.
     """
-    found: set[str] = set()
+    found: dict[tuple[str, str], Sequence[str]] = {}
     for target in targets if rebuild or len(targets) > 1 else ():
         with contextlib.suppress(WorldEconomiesError):  # it is told when its turn comes
             if target.history and not (rebuild and target.fault()):
-                found |= {row["batch_id"] for row in target.query("batch_loads", {})}
+                found |= _held(target)
     return found
 
 
-def lacking(stage: Stage, target: BaseTarget, elsewhere: Collection[str], current: Manifest) -> list[Batch]:
+def _held(target: BaseTarget) -> Held:
+    return {(row["run_id"], row["batch_id"]): [gate for gate in row["accepted"].split(",") if gate]
+            for row in target.query("run_batches", {})}
+
+
+def lacking(stage: Stage, target: BaseTarget, elsewhere: Held, current: Manifest) -> list[Batch]:
     """Return the batches of every loaded run that the target does not hold and whose records are whole, oldest first.
 
     elsewhere: of committed(). current: the transform of the current run, whose batches are left to be judged against
     what this target holds, which may be another's word; but not in a rebuild that finds them loaded.
     """
-    held: dict[str, set[str]] = {}
-    for row in target.query("run_batches", {}):
-        held.setdefault(row["run_id"], set()).add(row["batch_id"])
+    held = _held(target)
+    runs = {run_id for run_id, _ in held}
     found: list[Batch] = []
     for run_id in sorted(checkpoints.run_ids(stage.workspace)):
         try:
@@ -53,7 +60,7 @@ def lacking(stage: Stage, target: BaseTarget, elsewhere: Collection[str], curren
             origin = checkpoints.read_manifest(stage.workspace, run_id, "extract")
             own = checkpoints.read_manifest(stage.workspace, run_id, "load")
         except CheckpointError as error:
-            if run_id not in held:  # else it came before it was damaged
+            if run_id not in runs:  # else it came before it was damaged
                 stage.report.warn(f"run {run_id} is left out: {error.what}")
             continue
         if after is None or origin is None or after.is_large or checkpoints.refused(stage.workspace, run_id):
@@ -62,9 +69,10 @@ def lacking(stage: Stage, target: BaseTarget, elsewhere: Collection[str], curren
         if mine and not stage.options.rebuild:
             continue
         loaded = is_loaded(own, after) if mine else own is not None
-        found += [batch for batch in batches_of(stage.workspace, after, origin, accepted(own))
-                  if batch.batch_id not in held.get(run_id, ()) and (loaded or batch.batch_id in elsewhere)
-                  and _whole(stage, after, batch)]
+        for batch in batches_of(stage.workspace, after, origin, accepted(own)):
+            key = run_id, batch.batch_id
+            if key not in held and (loaded or key in elsewhere) and _whole(stage, after, batch):
+                found.append(replace(batch, accepted=sorted({*batch.accepted, *elsewhere.get(key, ())})))
     return found
 
 

@@ -24,10 +24,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from history.model import Vintage
-from pipeline.errors import CheckpointError, DiskFull, TargetError, TargetRefused
+from pipeline.errors import CheckpointError, TargetError, TargetRefused
 from rules.identity import REGIONS, Country
+from targets._disk import disk_fault
 from targets._schema import refuse_newer, refuse_older
-from utils import PROJECT, cut_short, disk_full_named
+from utils import PROJECT, disk_full_named
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -284,20 +285,11 @@ def named(path: Path) -> Iterator[None]:
     """Turn what SQLite and ADBC refuse into a sentence for a person: DiskFull or TargetRefused."""
     try:
         yield
-    except sqlite3.Error as error:
-        raise _told(path, error, getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL) from error
     except Exception as error:
-        if type(error).__module__.partition(".")[0] not in ("adbc_driver_manager", "pyarrow"):
+        if type(error).__module__.partition(".")[0] not in ("sqlite3", "adbc_driver_manager", "pyarrow"):
             raise
-        raise _told(path, error, "disk is full" in str(error)) from error
-
-
-def _told(path: Path, error: Exception, full: bool) -> Exception:
-    if full:
-        return DiskFull(f"The disk is full while writing {path.name}", where=str(path), safe=SAFE)
-    if "disk I/O error" in str(error):  # the file is a new one: it is not read
-        return cut_short(error, path, SAFE)
-    return TargetRefused(f"SQLite refuses: {error}", where=str(path), safe=SAFE, next_command=MAKE)
+        refused = TargetRefused(f"SQLite refuses: {error}", where=str(path), safe=SAFE, next_command=MAKE)
+        raise (disk_fault(error, path, SAFE) or refused) from error
 
 
 # --- a database that is published -----------------------------------------------------------------------------------

@@ -20,12 +20,13 @@ from typing import Any
 
 from history.merge import HeldSeries, Series
 from history.ranges import Range
-from pipeline.errors import DiskFull, TargetRefused, TargetUnreachable, UsageError
+from pipeline.errors import TargetRefused, TargetUnreachable, UsageError
 from rules.identity import Country
 from targets import BaseTarget, Batch, Counts, Picture, Profile, Row, _schema, _sql
 from targets._checks import check
+from targets._disk import disk_fault
 from targets._publish import publish
-from utils import Workspace, cut_short, disk_full_named, fsync_folder, make_folder, utc_now
+from utils import Workspace, disk_full_named, fsync_folder, make_folder, utc_now
 
 ROWS_A_STATEMENT = 50
 _SAFE = "the database is as it was"
@@ -127,13 +128,9 @@ class Target(BaseTarget):
         try:
             yield
         except sqlite3.Error as error:
-            code = getattr(error, "sqlite_errorcode", 0)
-            if code == sqlite3.SQLITE_FULL:
-                raise DiskFull(f"The disk is full while writing {self.path.name}", where=str(self.path),
-                               safe=_SAFE) from error
-            if code == sqlite3.SQLITE_IOERR_WRITE:
-                raise cut_short(error, self.path, _SAFE) from error
-            if code in _BUSY:
+            if full := disk_fault(error, self.path, _SAFE):
+                raise full from error
+            if getattr(error, "sqlite_errorcode", 0) in _BUSY:
                 raise TargetUnreachable("Another program is writing in the database", where=str(self.path), safe=_SAFE,
                                         next_command="python load.py") from error
             raise TargetRefused(f"SQLite refuses: {error}", where=str(self.path), safe=_SAFE,

@@ -16,11 +16,11 @@ VINTAGES = "SELECT vintage, (SELECT count(*) FROM fact_gdp AS f WHERE f.from_vin
            "AND (f.to_vintage IS NULL OR f.to_vintage > v.vintage)) FROM dim_vintage AS v ORDER BY 1"
 
 
-def load(workspace: Path, target: str, vintage: str, gdp: float) -> tuple[int, str]:
+def load(workspace: Path, target: str, vintage: str, gdp: float, *more: str) -> tuple[int, str]:
     table = workspace / f"{vintage}.csv"
     table.write_text(f"Country,Year,GDP\nKenya,2024,{gdp}\nGhana,2024,90.5\n")
     return walk(workspace, "--source", "table", "--input", table, "--vintage", vintage, "--unit", "billion",
-                "--dataset", "own", "--target", target)
+                "--dataset", "own", "--target", target, *more)
 
 
 def in_lake(workspace: Path) -> list[tuple[str, int]]:
@@ -96,3 +96,13 @@ def test_what_former_runs_said_is_judged_against_what_another_workspace_put_ther
     assert run("load.py", "--target", lake, "--rebuild", workspace=own).returncode == 0  # of its own word only
     aside, = (own / "results/quarantine/table-own/2025-01-01").glob("load*.csv")
     assert ",100,table says so of NGDPD KEN 2024; 200 by table is kept" in aside.read_text()
+
+
+def test_what_a_load_let_through_that_was_killed_before_its_manifest_is_known(tmp_path: Path) -> None:
+    assert load(tmp_path, "sqlite", "2025-01-01", 100)[0] == 0
+    assert load(tmp_path, "sqlite", "2025-01-01", 300)[0] == 3
+    assert load(tmp_path, "sqlite", "2025-01-01", 300, "--accept", "conflict")[0] == 0
+    max(tmp_path.glob("results/runs/*/load.json")).unlink()
+    code, said = load(tmp_path, BOTH, "2025-02-01", 101)
+    assert (code, "accepted by --accept conflict" in said) == (0, True), said
+    assert in_lake(tmp_path) == sql(tmp_path, VINTAGES) and len(in_lake(tmp_path)) == 2

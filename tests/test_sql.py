@@ -8,7 +8,7 @@ import pytest
 
 from tests.project import PROJECT
 
-CODE = [*PROJECT.glob("*.py"), *(path for folder in ("questions", "reports", "targets", "large", "explore")
+CODE = [*PROJECT.glob("*.py"), *(path for folder in ("questions", "reports", "targets", "pipeline", "large", "explore")
                                  for path in (PROJECT / folder).rglob("*.py"))]
 
 
