@@ -63,6 +63,11 @@ class Target(sqlite.Target):
         self._looked: tuple[str, sqlite3.Connection] | None = None  # the mark of a manifest, and its tables
         self._forget = weakref.finalize(self, lambda: None)
 
+    @property
+    def where(self) -> str:
+        """Where it is, for messages: `path` is that of the working copy."""
+        return self.lake.where()
+
     # --- from files to a working copy, and back -------------------------------------------------------------------
 
     def __enter__(self) -> Target:

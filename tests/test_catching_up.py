@@ -87,6 +87,7 @@ def test_what_former_runs_said_is_judged_against_what_another_workspace_put_ther
     assert load(own, "sqlite", "2025-02-01", 101)[0] == 0
     done = run("load.py", "--target", lake, workspace=own)  # of both runs the newer one contradicts nothing
     assert (done.returncode, "2025-01-01 NGDPD KEN 2024 is 200 by table and 100 by table" in done.stderr) == (3, True)
+    assert f"where: {tmp_path / 'lake'}\n" in done.stderr
     assert in_lake(tmp_path) == before
     done = run("load.py", "--rebuild", workspace=own)  # it is no fault of the current run, nor of its own database
     assert done.returncode == 0 and len(sql(own, VINTAGES)) == 2, done.stderr
