@@ -39,7 +39,7 @@ WAIT = 5.0  # seconds for another program that writes
 CONNECT, ANSWER, TRIES = 5.0, 60.0, 3  # seconds to connect, and without a byte; requests sent
 CHUNK = 1 << 20  # bytes copied at once
 _CHANGED = {"412", "409", "PreconditionFailed", "ConditionalRequestConflict"}
-_MISSING = {"404", "NoSuchKey"}
+_MISSING = "NoSuchKey"  # a 404 without it is not the store's word
 _PASSING = {"RequestTimeout", "Throttling", "ThrottlingException", "TooManyRequests"}  # beside all of 500 and more
 _CREDENTIALS = ("the same command with AWS_PROFILE, or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_DEFAULT_REGION "
                 "of somebody who may; AWS_ENDPOINT_URL for a store that is not Amazon's")
@@ -203,7 +203,7 @@ class ObjectLake:
     def manifest(self) -> Seen:
         """Return the manifest; its mark is the ETag of the same answer."""
         try:
-            with self._in_words(MANIFEST):
+            with self._in_words(MANIFEST, may_lack=True):
                 answer = self._client.get_object(**self._at(MANIFEST))
                 if "ETag" not in answer:
                     raise TargetUnreachable("The object store answers as none does: a proxy or a sign-in page may be "
@@ -216,7 +216,7 @@ class ObjectLake:
         """Put it on the condition that the one seen is there; or, where none was, that none is."""
         condition = {"IfMatch": seen.mark} if seen.mark else {"IfNoneMatch": "*"}
         try:
-            with self._in_words(MANIFEST):
+            with self._in_words(MANIFEST, may_lack=True):
                 self._client.put_object(**self._at(MANIFEST), Body=data, ContentType="application/json", **condition)
         except (_Changed, FileNotFoundError):
             # A PUT whose answer was lost is sent again, and then its own success is what it meets.
@@ -230,7 +230,7 @@ class ObjectLake:
     def opened(self, name: str) -> Iterator[IO[bytes]]:
         """Bring an object here, into a file without a name."""
         with scratch() as stream:
-            with self._in_words(name):
+            with self._in_words(name, may_lack=True):
                 for block in self._client.get_object(**self._at(name))["Body"].iter_chunks(CHUNK):
                     stream.write(block)
             stream.seek(0)
@@ -259,8 +259,8 @@ class ObjectLake:
             self._client.delete_object(**self._at(name))
 
     @contextlib.contextmanager
-    def _in_words(self, name: str = "") -> Iterator[None]:
-        """Turn what the store answers into FileNotFoundError, _Changed or an error of ours."""
+    def _in_words(self, name: str = "", *, may_lack: bool = False) -> Iterator[None]:
+        """Turn what the store answers into _Changed, an error of ours or, where it may lack it, FileNotFoundError."""
         try:
             import boto3  # noqa: F401
             from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError
@@ -275,9 +275,12 @@ class ObjectLake:
             code = str(error.response.get("Error", {}).get("Code", ""))
             if code in _CHANGED:
                 raise _Changed(code) from None
-            if code in _MISSING:
+            if code == _MISSING and may_lack:
                 raise FileNotFoundError(name) from None
             raise self._said(error, name) from error
+        except RecursionError as error:  # of a redirect botocore asks where the bucket is, and of that one's again
+            raise TargetUnreachable("The object store redirects without end: a proxy or a sign-in page may be on the "
+                                    "way", where=self.where(name), safe=SAFE, next_command=AGAIN) from error
         except (Unconnected, HTTPClientError, IncompleteReadError) as error:
             raise TargetUnreachable(f"The object store does not answer: {error}", where=self.where(name), safe=SAFE,
                                     next_command=AGAIN) from error

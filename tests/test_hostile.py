@@ -11,7 +11,6 @@ import io
 import json
 import os
 import re
-import resource
 import shutil
 import subprocess
 import sys
@@ -30,6 +29,7 @@ from reports.streamed import write_csv
 from reports.tables import Report, Table, rendered
 from sources import _csv_rows, open_source
 from tests import weo_files
+from tests.memory import measured
 from tests.orchestra import CODES, table_options
 from tests.project import PROJECT, run, sql
 from tests.tables import read, save
@@ -236,10 +236,10 @@ def test_a_run_over_a_cell_of_two_gigabytes(tmp_path: Path) -> None:
     """The whole extract stage, its archive included; the other rows of the table are staged."""
     table = save(tmp_path, (figures(CODES) + "France,2025,").encode() + TWO_MIB, "figures.csv")
     os.truncate(table, 1 << 31)
-    done = run("extract.py", *table_options(table), workspace=tmp_path / "w", timeout=600)
+    command = [str(PROJECT / "extract.py"), *table_options(table), "--workspace", str(tmp_path / "w")]
+    done, peak, _ = measured(command, dict(os.environ), tmp_path)
     assert done.returncode == 0, done.stderr
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert usage.ru_maxrss < 600 << 10
+    assert peak < ROOM
     assert "80 rows" in done.stderr
     (path,) = (tmp_path / "w/results/quarantine").rglob("*.csv")
     assert "figures.csv line 82" in path.read_text(encoding="utf-8")

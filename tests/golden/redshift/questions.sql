@@ -523,9 +523,6 @@ ORDER BY f.iso3, f.year;
 -- SELECT
 SELECT (SELECT count(*) FROM etl_batch) AS batches, (SELECT count(*) FROM fact_gdp WHERE to_vintage IS NULL) AS figures;
 
--- SELECT
-SELECT DISTINCT run_id FROM etl_load;
-
 -- WITH clause; ROW_NUMBER window function
 WITH ranked AS (
     SELECT f.dataset, f.iso3, f.year, f.value_text, f.forecast,
@@ -812,6 +809,9 @@ SELECT Region AS "Region",
 FROM ranked
 GROUP BY Region
 ORDER BY avg(CASE WHEN place <= 5 THEN gdp END) DESC;
+
+-- SELECT
+SELECT DISTINCT run_id, batch_id, accepted FROM etl_load;
 
 -- UNION, INTERSECT, and EXCEPT
 SELECT indicator, vintage, first_year, last_year FROM dim_scope WHERE dataset = $1
