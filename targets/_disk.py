@@ -10,7 +10,9 @@ from pathlib import Path
 from pipeline.errors import DiskFull
 from utils import full_disk
 
-_OF_READING = (sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ)
+# 0: of ADBC, which tells no code.
+_OF_WRITING = (0, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC,
+               sqlite3.SQLITE_IOERR_TRUNCATE)
 
 
 def disk_fault(error: Exception, path: Path, safe: str) -> DiskFull | None:
@@ -22,7 +24,7 @@ def disk_fault(error: Exception, path: Path, safe: str) -> DiskFull | None:
     code = getattr(error, "sqlite_errorcode", 0)
     if code == sqlite3.SQLITE_FULL or "disk is full" in str(error):
         return DiskFull(f"The disk is full while writing {path.name}", where=str(path), safe=safe)
-    if "disk I/O error" in str(error) and code not in _OF_READING:
+    if "disk I/O error" in str(error) and code in _OF_WRITING:
         return DiskFull(f"{path.name} cannot be written further ({error}): a quota or a limit of the size of files "
                         "(ulimit -f) is reached, or the disk fails", where=str(path), safe=safe)
     if "unable to open database file" in str(error):
@@ -31,5 +33,5 @@ def disk_fault(error: Exception, path: Path, safe: str) -> DiskFull | None:
         except OSError as refusal:
             return full_disk(refusal, path)
         os.close(handle)
-        Path(name).unlink()
+        Path(name).unlink(missing_ok=True)  # a load that begins sweeps such names away
     return None
