@@ -74,7 +74,7 @@ def judge_kept(stage: Stage, restored: Sequence[tuple[Sequence[Batch], Counts]],
             into.append(replace(counts, losses=[], conflicts=[
                 each for each in counts.conflicts if (each.vintage in homes) is wanted]))
     try:
-        return judge(stage, known, [*accept, gates.CONFLICT], where) + judge(stage, new, accept, where)
+        return judge(stage, new, accept, where) + judge(stage, known, [gates.CONFLICT], where)
     except Refused as error:
         raise GateError(f"In runs loaded elsewhere before: {error.what}", where=where, safe=error.safe,
                         next_command=error.next_command) from error
